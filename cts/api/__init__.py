@@ -1,0 +1,1 @@
+"""What every REST endpoint shares: permission by role, problem+json errors, keyset pages."""

@@ -1,0 +1,5 @@
+"""The API's URLs."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

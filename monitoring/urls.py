@@ -1,0 +1,5 @@
+"""The pages' URLs."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []
