@@ -28,7 +28,8 @@ class User(AbstractUser):
 class ActivityEntry(models.Model):
     """One change: who, what, before and after, from where. Append-only.
 
-    Hashed with its predecessor; written by cts.activity.log_action() in the transaction of the change.
+    Hashed with its predecessor; written by cts.activity.log_action(), in the transaction of
+    the change itself.
     """
 
     at = models.DateTimeField()

@@ -1,0 +1,1 @@
+"""The only code that touches ccxt: typed requests in, typed answers out."""
