@@ -39,6 +39,4 @@ class SymbolOrder(TextChoices):
     MAIN = "main", "Main list"
     VOLUME = "volume_24h", "24 h volume"
     CHANGE = "change_24h", "24 h change"
-    VOLATILITY = "volatility", "Volatility"
-    TRADES = "trades", "Trades"
     ALPHABETICAL = "alphabetical", "Alphabetical"

@@ -25,6 +25,14 @@ class Engine(models.Model):
         default=1000, validators=[MinValueValidator(200), MaxValueValidator(60_000)]
     )
 
+    symbols = models.JSONField(default=list, help_text="What this connection trades")
+    halted_at = models.DateTimeField(
+        null=True, help_text="Set when a limit was hit; cleared only by a person who resumes"
+    )
+    limits_from = models.DateTimeField(
+        null=True, help_text="Losses before this moment were accepted by the person who resumed"
+    )
+
     lease_holder = models.CharField(max_length=80, blank=True)
     lease_token = models.BigIntegerField(default=0, help_text="Grows with every claim")
     lease_expires_at = models.DateTimeField(null=True)

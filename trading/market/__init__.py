@@ -1,0 +1,1 @@
+"""Market data: prices, candles, symbols. Fetched once per venue, whoever trades there."""
