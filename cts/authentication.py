@@ -1,10 +1,18 @@
-"""Django's permission questions answered from the role table."""
+"""Who signs in, how often they may try, and Django's permission questions answered by role."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from rest_framework.throttling import SimpleRateThrottle
 
 from cts.roles import Act, permitted
+
+LOCKED_OUT = (
+    "Too many failed attempts: this name is locked for your address for 15 minutes. "
+    "Wait, or ask an admin to reset the lock with `manage.py axes_reset`."
+)
 
 # What the admin asks as "app.verb_model"; every model not named here is readable by those who
 # may see the system, and writable by nobody through generic forms.
@@ -38,3 +46,33 @@ class RoleBackend(ModelBackend):
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """Give nothing: permissions are roles, never rows."""
         return set()
+
+
+class SignInThrottle(SimpleRateThrottle):
+    """Attempts to sign in by address, counted over the web and the API together."""
+
+    scope = "sign-in"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        """Count by the address that the request came from."""
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+
+
+def locked_out(
+    request: HttpRequest,
+    response: HttpResponse | None = None,
+    credentials: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """Answer an attempt of somebody locked out by axes: a problem for the API, else the page."""
+    if request.path_info.startswith("/api/"):
+        return JsonResponse(
+            {
+                "type": "urn:cts:problem:sign_in.locked_out",
+                "title": "Too Many Requests",
+                "status": 429,
+                "detail": LOCKED_OUT,
+            },
+            status=429,
+            content_type="application/problem+json",
+        )
+    return render(request, "sign_in.html", {"notice": LOCKED_OUT}, status=429)
