@@ -85,13 +85,33 @@ class Environment:
             )
         return raw
 
-    def secret(self, name: str, generate: Callable[[], str] | None = None) -> str:
+    def address(self, name: str, default: str) -> tuple[str, int]:
+        """Give (host, port) of "host:port"; an IPv6 host stands in brackets."""
+
+        def parse(raw: str) -> tuple[str, int]:
+            parts = urlsplit(f"//{raw}")
+            if not parts.hostname or not parts.port or parts.netloc != raw or "@" in raw:
+                raise ValueError(raw)
+            return parts.hostname, parts.port
+
+        return self.typed(name, parse(default), parse, "host:port, for example 127.0.0.1:8000")
+
+    def secret(
+        self,
+        name: str,
+        generate: Callable[[], str] | None = None,
+        *,
+        optional_in_production: bool = False,
+    ) -> str:
         """Give a secret of at least 32 characters.
 
         Development: made once and kept in `secrets.env` (mode 0600) in the data folder.
-        Production: a missing or weak one raises ImproperlyConfigured.
+        Production: a missing or weak one raises ImproperlyConfigured, unless the part that it
+        belongs to is optional there: then a missing one is empty.
         """
         value = self.text(name)
+        if not value and self.is_production and optional_in_production:
+            return ""
         if not value and not self.is_production:
             value = self._generated(name, generate or (lambda: secrets.token_urlsafe(48)))
         if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 10:

@@ -14,7 +14,9 @@ ENV = Environment()
 
 ENVIRONMENT = ENV.name
 VAR_DIR = ENV.var_dir
-APP_URL = ENV.url("APP_URL", "http://127.0.0.1:8000", ("http", "https")).rstrip("/")
+WEB_BIND = ENV.address("CTS_WEB_BIND", "127.0.0.1:8000")
+WEB_WORKERS = ENV.integer("CTS_WEB_WORKERS", 2, 1, 32)
+APP_URL = ENV.url("APP_URL", f"http://127.0.0.1:{WEB_BIND[1]}", ("http", "https")).rstrip("/")
 SECRET_KEY = ENV.secret("SESSION_SECRET")
 JWT_SECRET = ENV.secret("JWT_SECRET")
 ENCRYPTION_KEYS = ENV.fernet_keys("ENCRYPTION_KEY")
@@ -27,7 +29,16 @@ CSRF_TRUSTED_ORIGINS = [APP_URL]
 
 # The sandbox exchange: a practice ground, always labelled SANDBOX.
 SANDBOX_URL = ENV.url("CTS_SANDBOX_URL", "http://127.0.0.1:8090", ("http", "https")).rstrip("/")
+SANDBOX_ENABLED = ENV.choice("CTS_SANDBOX", ("on", "off"), "on") == "on"
+SANDBOX_KEY = ENV.secret("CTS_SANDBOX_KEY", optional_in_production=True)
+SANDBOX_SECRET = ENV.secret("CTS_SANDBOX_SECRET", optional_in_production=True)
+SANDBOX_CONTROL_TOKEN = ENV.secret("CTS_SANDBOX_CONTROL_TOKEN", optional_in_production=True)
 REPLAY_DIR = ENV.text("CTS_REPLAY_DIR")
+
+# The first start: the admin that `ensure_admin` makes, and what `prepare` runs after it.
+ADMIN_USERNAME = ENV.text("CTS_ADMIN_USERNAME", "admin")
+ADMIN_PASSWORD = ENV.text("CTS_ADMIN_PASSWORD")
+CTS_PREPARE_COMMANDS: list[str] = []
 
 INSTALLED_APPS = [
     "cts",
