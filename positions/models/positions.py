@@ -39,6 +39,7 @@ class LivePosition(models.Model):
     indication_type = models.CharField(max_length=24, blank=True)
     signal_ms = models.BigIntegerField(null=True, help_text="Opening time of the signal's frame")
 
+    lot = models.DecimalField(max_digits=30, decimal_places=12, help_text="At opening, base units")
     position_cost_pct = models.DecimalField(max_digits=5, decimal_places=3)
     take_profit_pct = models.DecimalField(max_digits=8, decimal_places=4)
     stop_loss_pct = models.DecimalField(max_digits=8, decimal_places=4)

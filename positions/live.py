@@ -1,0 +1,124 @@
+"""A live position is the sum of its fills: refresh_position() works its figures out from them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+
+from positions.choices import CloseReason, OrderPurpose, OrderState, PositionState, Side
+from positions.exits import Exits, result_quote
+from positions.models import Fill, LivePosition, Order
+from positions.order_states import ENDED
+
+log = structlog.get_logger(__name__)
+ZERO = Decimal(0)
+
+
+def exits_of(position: LivePosition) -> Exits | None:
+    """Give the exit rules of a position, None before its first fill."""
+    if position.entry_price is None:
+        return None
+    trailing = None
+    if position.trailing_start_pct is not None and position.trailing_stop_pct is not None:
+        trailing = (position.trailing_start_pct, position.trailing_stop_pct)
+    return Exits(
+        is_long=position.side == Side.LONG,
+        entry=position.entry_price,
+        take_profit_pct=position.take_profit_pct,
+        stop_loss_pct=position.stop_loss_pct,
+        trailing=trailing,
+    )
+
+
+def refresh_position(position_id: int, *, now: datetime) -> LivePosition:
+    """Work out quantities, prices, profit, fees and state of a position from its fills.
+
+    One transaction that locks the position; three reads, one write. The only writer of these
+    columns, so it may run any number of times.
+    """
+    with transaction.atomic():
+        position = LivePosition.objects.select_for_update().get(pk=position_id)
+        orders = {order.pk: order for order in Order.objects.filter(position=position)}
+        fills = list(Fill.objects.filter(order__position=position).order_by("at", "id"))
+        entries = [f for f in fills if orders[f.order_id].purpose == OrderPurpose.ENTRY]
+        leaves = [f for f in fills if orders[f.order_id].purpose != OrderPurpose.ENTRY]
+        _sum_up(position, entries, leaves)
+        _follow_states(position, orders, leaves, now)
+        position.save()
+    return position
+
+
+def _sum_up(position: LivePosition, entries: list[Fill], leaves: list[Fill]) -> None:
+    base, quote = _currencies(position.symbol)
+    position.fees_quote, position.fees_known = ZERO, True
+    fee_in_base = ZERO
+    for fill in (*entries, *leaves):
+        if fill.fee_currency == quote:
+            position.fees_quote += fill.fee
+        elif fill.fee_currency == base:
+            position.fees_quote += fill.fee * fill.price
+            fee_in_base += fill.fee
+        elif fill.fee:
+            position.fees_known = False
+    bought = sum((fill.quantity for fill in entries), ZERO)
+    if bought:
+        position.entry_price = sum((f.quantity * f.price for f in entries), ZERO) / bought
+        # on spot a fee in the base currency comes off what was bought
+        position.entry_quantity = bought - fee_in_base
+        position.opened_at = entries[0].at
+        exits = exits_of(position)
+        if exits is not None:
+            position.take_profit_price = exits.take_profit_price()
+            position.stop_price = exits.stop_price()
+            position.best_price = exits.better(
+                position.best_price or position.entry_price, position.entry_price
+            )
+            position.worst_price = exits.worse(
+                position.worst_price or position.entry_price, position.entry_price
+            )
+    left = sum((fill.quantity for fill in leaves), ZERO)
+    position.exit_quantity = left
+    if left and position.entry_price is not None:
+        position.exit_price = sum((f.quantity * f.price for f in leaves), ZERO) / left
+        position.realised_quote = result_quote(
+            is_long=position.side == Side.LONG,
+            entry=position.entry_price,
+            exit_price=position.exit_price,
+            quantity=left,
+        )
+
+
+def _follow_states(
+    position: LivePosition, orders: dict[int, Order], leaves: list[Fill], now: datetime
+) -> None:
+    entries = [o for o in orders.values() if o.purpose == OrderPurpose.ENTRY]
+    entered = bool(entries) and all(OrderState(order.state) in ENDED for order in entries)
+    if not position.entry_quantity:
+        if entered and position.state == PositionState.OPENING:
+            _close(position, CloseReason.NEVER_FILLED, now)
+        return
+    if position.state == PositionState.CLOSED and position.close_reason == CloseReason.NEVER_FILLED:
+        log.error("late_fill_reopens_position", position=position.pk)
+        position.state, position.closed_at, position.close_reason = PositionState.OPEN, None, ""
+    if position.state == PositionState.OPENING and entered:
+        position.state = PositionState.OPEN
+    if entered and leaves and position.open_quantity < position.lot:
+        if position.exit_quantity > position.entry_quantity:
+            log.error("position_left_more_than_it_entered", position=position.pk)
+        if position.state != PositionState.CLOSED:
+            last = max(leaves, key=lambda fill: (fill.at, fill.pk))
+            reason = orders[last.order_id].close_reason or position.close_reason
+            _close(position, CloseReason(reason or CloseReason.MANUAL), last.at)
+
+
+def _close(position: LivePosition, reason: CloseReason, at: datetime) -> None:
+    position.state = PositionState.CLOSED
+    position.close_reason = reason
+    position.closed_at = at
+
+
+def _currencies(symbol: str) -> tuple[str, str]:
+    """Give (base, quote) of a unified symbol: BTC/USDT:USDT is BTC, USDT."""
+    base, _, rest = symbol.partition("/")
+    return base, rest.split(":", 1)[0]
