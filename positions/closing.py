@@ -17,7 +17,7 @@ from positions.choices import CloseReason, OrderKind, OrderPurpose, OrderState, 
 from positions.fencing import Fence
 from positions.intents import record_intent
 from positions.live import refresh_position
-from positions.models import LivePosition, Order
+from positions.models import LivePosition
 from positions.order_states import ENDED
 from positions.protection import RESTING, begin_close
 from positions.submission import cancel, submit
