@@ -1,0 +1,1 @@
+"""Indications: signals from closed candles. One file each, listed in `registry`."""
