@@ -40,3 +40,17 @@ class SymbolOrder(TextChoices):
     VOLUME = "volume_24h", "24 h volume"
     CHANGE = "change_24h", "24 h change"
     ALPHABETICAL = "alphabetical", "Alphabetical"
+
+
+class IndicationType(TextChoices):
+    """What a connection's live trading may follow (domain section 6)."""
+
+    DIRECTION = "direction", "Direction"
+    MOVE = "move", "Move"
+    ACTIVE = "active", "Active"
+    OPTIMAL = "optimal", "Optimal"
+    ACTIVE_ADVANCED = "active-advanced", "Active advanced"
+
+
+# The types that this release computes; a connection may go live on these only.
+OFFERED_INDICATIONS = (IndicationType.DIRECTION, IndicationType.MOVE)

@@ -1,5 +1,7 @@
 """What can go wrong at an exchange, in our own words. The mapping from ccxt is in mapping.py."""
 
+# ruff: noqa: N818 - names say what happened; GatewayError is what callers catch
+
 
 class GatewayError(Exception):
     """Something went wrong at the exchange; `code` is stable, str() is fit for a person."""
@@ -11,6 +13,12 @@ class AuthenticationFailed(GatewayError):
     """The exchange does not accept the key, the secret, the passphrase or the signature."""
 
     code = "authentication"
+
+
+class ClockWrong(AuthenticationFailed):
+    """The exchange refused the request for its time stamp: this machine's clock is off."""
+
+    code = "clock"
 
 
 class PermissionRefused(GatewayError):
