@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ('gate_profile', models.CharField(choices=[('default', 'Default'), ('practice', 'Practice (sandbox only)')], default='default', max_length=8)),
                 ('symbols', models.JSONField(default=list)),
                 ('origin_ms', models.BigIntegerField(help_text='Opening time of the first frame of the book', null=True)),
-                ('frame_ms', models.BigIntegerField(help_text='Opening time of the newest frame whose changes are all in the database', null=True)),
+                ('frames', models.JSONField(default=dict, help_text='By symbol: opening time of the newest frame whose events are all stored')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={

@@ -21,9 +21,9 @@ class Tournament(models.Model):
     origin_ms = models.BigIntegerField(
         null=True, help_text="Opening time of the first frame of the book"
     )
-    frame_ms = models.BigIntegerField(
-        null=True,
-        help_text="Opening time of the newest frame whose changes are all in the database",
+    frames = models.JSONField(
+        default=dict,
+        help_text="By symbol: opening time of the newest frame whose events are all stored",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
