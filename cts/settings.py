@@ -1,6 +1,7 @@
 """Django's settings: what the environment says, and the fixed rest."""
 
 from datetime import timedelta
+from typing import Any
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -211,7 +212,7 @@ X_FRAME_OPTIONS = "DENY"
 if ENV.text("CTS_BEHIND_PROXY") == "1":
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-CONTENT_SECURITY_POLICY = {
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "EXCLUDE_URL_PREFIXES": ["/admin/"],  # ADMIN_CONTENT_SECURITY_POLICY stands there
     "DIRECTIVES": {
         "default-src": [NONE],

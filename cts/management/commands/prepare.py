@@ -17,7 +17,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run each preparation in order; the first that fails ends it."""
-        call_command("migrate", interactive=False, verbosity=1)
+        call_command("migrate", interactive=False, verbosity=0)
+        self.stdout.write("The database is up to date.")
         call_command("collectstatic", interactive=False, verbosity=0)
         for name in ("ensure_admin", *settings.CTS_PREPARE_COMMANDS):
             call_command(name)
