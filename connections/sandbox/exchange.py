@@ -1,0 +1,232 @@
+"""The exchange as a whole: accounts, both markets, prices and the memory of it all.
+
+Time moves by `advance`: it plays the feed up to a moment, so that every answer is given in the
+state that the prices have brought about. It is called before every request and a few times a second
+in between; which of them it is makes no difference to the outcome.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+from .errors import SetupError, invalid_symbol, prices_stale
+from .faults import Faults
+from .feed import PriceBounds, PriceFeed, Tick
+from .futures import FuturesVenue
+from .instruments import MARGIN_ASSET, futures_instrument, split_symbol, spot_instrument
+from .records import (
+    Account,
+    AlgoOrder,
+    Fill,
+    FuturesWallet,
+    Income,
+    IncomeType,
+    Order,
+    SpotWallet,
+)
+from .risk import apply_funding, liquidate_where_due, next_funding_ms
+from .spot import SpotVenue
+from .store import Store
+from .venue import Numbering, Venue
+
+DEFAULT_DEPOSIT = Decimal(10_000)
+PROGRESS_EVERY_MS = 5_000
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Exchange:
+    def __init__(
+        self,
+        feed: PriceFeed,
+        store: Store,
+        clock: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        """Restores what the store holds. `clock` gives real milliseconds since the epoch.
+
+        Raises SetupError when the store belongs to another feed.
+        """
+        self.feed = feed
+        self.faults = Faults()
+        self.started_ms = clock()
+        self._clock = clock
+        self._store = store
+        self._numbering = Numbering(1_000_001)
+        spot = [spot_instrument(f.symbol, f.first_price, f.price_decimals) for f in feed.facts]
+        futures = [
+            futures_instrument(f.symbol, f.first_price, f.price_decimals)
+            for f in feed.facts
+            if split_symbol(f.symbol)[1] == MARGIN_ASSET
+        ]
+        partial_fill = self.faults.partial_fill
+        self.spot = SpotVenue(spot, store, self._numbering, partial_fill)
+        self.futures = FuturesVenue(futures, store, self._numbering, partial_fill)
+        self.symbols = [instrument.symbol for instrument in spot]
+        self.accounts: dict[str, Account] = {}
+        self._frozen_ms: int | None = None
+        self.played_ms = self._restore()
+        self._saved_ms = self.played_ms
+
+    def _restore(self) -> int:
+        facts = self._store.facts()
+        owner = facts.get("feed")
+        if owner not in (None, self.feed.identity):
+            raise SetupError(
+                f"the state file belongs to the feed {owner}, this is {self.feed.identity}: start "
+                "with that feed, or with another --state file"
+            )
+        self._store.set_fact("feed", self.feed.identity)
+        for name, value in self.feed.state().items():
+            self._store.set_fact(name, value)
+        for account in self._store.load(Account):
+            self._numbering.seen(account.id)
+            self.accounts[account.key] = account
+        for spot_wallet in self._store.load(SpotWallet):
+            self.spot.wallets[spot_wallet.account_id] = spot_wallet
+        for futures_wallet in self._store.load(FuturesWallet):
+            self.futures.restore_wallet(futures_wallet)
+        for order in self._store.load(Order):
+            self.venue(order.kind).restore_order(order)
+        for fill in self._store.load(Fill):
+            self.venue(fill.kind).restore_fill(fill)
+        for algo in self._store.load(AlgoOrder):
+            self.futures.conditional.restore(algo)
+        for income in self._store.load(Income):
+            self.futures.restore_income(income)
+        return int(facts.get("played_ms", self._clock()))
+
+    def venue(self, kind: str) -> Venue:
+        return self.spot if kind == self.spot.kind else self.futures
+
+    # Time.
+
+    @property
+    def now_ms(self) -> int:
+        """The exchange's clock, off by a commanded skew."""
+        return self._clock() + self.faults.clock_skew_ms
+
+    @property
+    def market_ms(self) -> int:
+        """How far the market has come: real time, or the moment at which prices stood still."""
+        if not self.faults.prices_stand_still:
+            self._frozen_ms = None
+            return self._clock()
+        if self._frozen_ms is None:
+            self._frozen_ms = self._clock()
+        return self._frozen_ms
+
+    def advance(self) -> None:
+        """Plays prices, funding and liquidation up to now, and keeps what came of it."""
+        until_ms = self.market_ms
+        while self.played_ms < until_ms:
+            funding_ms = next_funding_ms(self.played_ms)
+            stop_ms = min(until_ms, funding_ms)
+            self._play(stop_ms)
+            if stop_ms == funding_ms:
+                self._fund(stop_ms)
+            self.played_ms = stop_ms
+        if self._store.has_changes or self.played_ms - self._saved_ms > PROGRESS_EVERY_MS:
+            self.commit()
+
+    def _play(self, until_ms: int) -> None:
+        for event in self.feed.events(self.played_ms, until_ms, self._interest):
+            self._on_tick(event.symbol, event.tick)
+
+    def _on_tick(self, symbol: str, tick: Tick) -> None:
+        self.spot.on_tick(symbol, tick)
+        self.futures.on_tick(symbol, tick)
+        if self.futures.holders[symbol]:
+            liquidate_where_due(self.futures, symbol, tick.time_ms)
+
+    def _interest(self, symbol: str) -> PriceBounds | None:
+        spot, futures = self.spot.bounds(symbol), self.futures.bounds(symbol)
+        if spot is None or futures is None:
+            return spot or futures
+        lows = [low for low in (spot.low, futures.low) if low is not None]
+        highs = [high for high in (spot.high, futures.high) if high is not None]
+        return PriceBounds(max(lows, default=None), min(highs, default=None))
+
+    def _fund(self, at_ms: int) -> None:
+        for symbol in self.futures.instruments:
+            if self.futures.holders[symbol]:
+                self.quote(symbol, at_ms)
+        apply_funding(self.futures, at_ms)
+
+    def quote(self, symbol: str, at_ms: int | None = None) -> Tick:
+        """The price of a symbol at a time (now), with the books quoting around it.
+
+        Raises -1121 for a symbol that has no price at all.
+        """
+        tick = self.feed.tick(symbol, self.market_ms if at_ms is None else at_ms)
+        if tick is None:
+            raise invalid_symbol()
+        self._on_tick(symbol, tick)
+        return tick
+
+    def quote_for_order(self, symbol: str) -> Tick:
+        """A price to trade on. Raises the sandbox's refusal when it is too old."""
+        tick = self.quote(symbol)
+        limit_ms = self.feed.max_age_ms
+        age_ms = self._clock() - tick.time_ms
+        if limit_ms is not None and age_ms > limit_ms:
+            raise prices_stale(symbol, age_ms / 1000)
+        return tick
+
+    def refresh_marks(self, account_id: int) -> None:
+        """Brings the marks of an account's positions up to now."""
+        for position in self.futures.wallets[account_id].open_positions():
+            self.quote(position.symbol)
+
+    def commit(self) -> None:
+        """Writes every change; an answer is sent only after this."""
+        self._store.set_fact("played_ms", self.played_ms)
+        self._store.commit()
+        self._saved_ms = self.played_ms
+
+    # Accounts.
+
+    def open_account(
+        self,
+        *,
+        key: str | None = None,
+        secret: str | None = None,
+        label: str = "",
+        spot: dict[str, Decimal] | None = None,
+        futures: Decimal = DEFAULT_DEPOSIT,
+    ) -> Account:
+        """Opens an account with deposits (spot by asset; futures in USDT) and commits it.
+
+        A known key gives the existing account back, untouched.
+        """
+        key = key or secrets.token_hex(32)
+        if key in self.accounts:
+            return self.accounts[key]
+        now_ms = self._clock()
+        account = Account(
+            id=self._numbering.next(),
+            key=key,
+            secret=secret or secrets.token_hex(32),
+            label=label,
+            created_ms=now_ms,
+        )
+        self.accounts[key] = account
+        self.spot.wallets[account.id] = SpotWallet(account.id, now_ms)
+        self.futures.wallets[account.id] = FuturesWallet(account.id, now_ms)
+        self._store.changed(account)
+        self._store.changed(self.futures.wallets[account.id])
+        deposits = {MARGIN_ASSET: DEFAULT_DEPOSIT} if spot is None else spot
+        for asset, amount in deposits.items():
+            self.spot.deposit(account.id, asset, amount, now_ms)
+        if futures:
+            self.futures.record_income(account.id, IncomeType.TRANSFER, futures, now_ms)
+        self.commit()
+        return account
+
+    def close(self) -> None:
+        self.commit()
+        self._store.close()
