@@ -33,38 +33,43 @@ class PseudoClosed:
 
 
 def record_pseudo(
-    *, tournament_id: int, closed: Sequence[PseudoClosed], opened: Sequence[PseudoOpened]
+    *, tournament_id: int, opened: Sequence[PseudoOpened], closed: Sequence[PseudoClosed]
 ) -> None:
-    """Write closings, then openings, in the caller's transaction.
+    """Write what was opened and closed, in the caller's transaction: one insert for all, and one
+    update for each closing of a row that was there before.
 
     A closing of a position that has no row (its set was below Main when it opened) is nothing.
     """
-    for item in closed:
-        PseudoPosition.objects.filter(
+    rows = {
+        (item.set_key, item.open_ms): PseudoPosition(
             tournament_id=tournament_id,
             set_key=item.set_key,
+            symbol=item.symbol,
+            side=item.side,
+            stage=item.stage,
+            strength=item.strength,
             open_ms=item.open_ms,
-            close_ms__isnull=True,
-        ).update(
-            close_ms=item.close_ms,
-            exit_price=item.exit_price,
-            close_reason=item.close_reason,
-            result_units=item.result_units,
-            net_units=item.net_units,
+            entry_price=item.entry_price,
         )
-    PseudoPosition.objects.bulk_create(
-        [
-            PseudoPosition(
-                tournament_id=tournament_id,
-                set_key=item.set_key,
-                symbol=item.symbol,
-                side=item.side,
-                stage=item.stage,
-                strength=item.strength,
-                open_ms=item.open_ms,
-                entry_price=item.entry_price,
-            )
-            for item in opened
-        ],
-        ignore_conflicts=True,
-    )
+        for item in opened
+    }
+    for ending in closed:
+        figures = {
+            "close_ms": ending.close_ms,
+            "exit_price": ending.exit_price,
+            "close_reason": ending.close_reason,
+            "result_units": ending.result_units,
+            "net_units": ending.net_units,
+        }
+        row = rows.get((ending.set_key, ending.open_ms))
+        if row is not None:
+            for name, value in figures.items():
+                setattr(row, name, value)
+            continue
+        PseudoPosition.objects.filter(
+            tournament_id=tournament_id,
+            set_key=ending.set_key,
+            open_ms=ending.open_ms,
+            close_ms__isnull=True,
+        ).update(**figures)
+    PseudoPosition.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=500)

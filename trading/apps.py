@@ -4,7 +4,14 @@ from django.apps import AppConfig
 
 
 class TradingConfig(AppConfig):
-    """Market, tournament, engines."""
+    """Market data, tournament, engines."""
 
     name = "trading"
     verbose_name = "Market, tournament, engines"
+
+    def ready(self) -> None:
+        """Let workers of the queue `engines` host engines."""
+        from cts.celery import app
+        from trading.engine.bootstep import EngineHostStep
+
+        app.steps["worker"].add(EngineHostStep)

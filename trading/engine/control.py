@@ -1,6 +1,6 @@
-"""What people want of an engine: start, pause, resume, stop. The desired state is in the database;
+"""What people want of an engine: start, pause, resume, stop.
 
-the host that holds the engine's lease sees it at its next cycle.
+The desired state is in the database; the host that holds the lease sees it at its next cycle.
 """
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from cts.roles import Act, require
 from positions.models import LivePosition
 from positions.models.positions import OPEN_STATES
 from trading.choices import DesiredState
+from trading.engine.nudge import nudge_after_commit
 from trading.models import Engine, EngineChange
 
 
@@ -35,7 +36,7 @@ def pause(*, actor: Actor, engine: Engine, why: str = "") -> Engine:
     """Want no new entries; stops, take-profits, trailing, fills and data go on."""
     if engine.desired == DesiredState.STOPPED:
         raise Refused("engine.stopped", "The engine is stopped: there is nothing to pause.")
-    return _want(actor, engine, DesiredState.PAUSED, why or "pause")
+    return _want(actor, engine, DesiredState.PAUSED, "pause", why)
 
 
 def resume(*, actor: Actor, engine: Engine) -> Engine:
@@ -70,7 +71,7 @@ def engine_of(connection: Connection) -> Engine:
     return engine
 
 
-def _want(actor: Actor, engine: Engine, desired: DesiredState, why: str) -> Engine:
+def _want(actor: Actor, engine: Engine, desired: DesiredState, verb: str, why: str = "") -> Engine:
     require(actor, Act.OPERATE_ENGINE, owner_id=engine.connection.owner_id)
     with transaction.atomic():
         row = Engine.objects.select_for_update().get(pk=engine.pk)
@@ -81,6 +82,7 @@ def _want(actor: Actor, engine: Engine, desired: DesiredState, why: str) -> Engi
             row.desired = desired
             fields = ["desired"]
             if resumes:
+                why = why or "resumed after a halt"
                 row.halted_at, row.limits_from, row.peak_equity_quote = None, now, None
                 fields += ["halted_at", "limits_from", "peak_equity_quote"]
             row.save(update_fields=fields)
@@ -91,14 +93,15 @@ def _want(actor: Actor, engine: Engine, desired: DesiredState, why: str) -> Engi
                 before=before,
                 after=desired,
                 who=actor.name,
-                why="resumed after a halt" if resumes else why,
+                why=why,
             )
             log_action(
                 actor=actor,
-                action=f"engine.{why}" if why in {"start", "pause", "resume", "stop"} else "engine.pause",
+                action=f"engine.{verb}",
                 obj=row,
                 before={"desired": before, "halted": resumes},
                 after={"desired": desired, "halted": False},
             )
+        nudge_after_commit()
     engine.refresh_from_db()
     return engine

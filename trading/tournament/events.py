@@ -27,7 +27,8 @@ class PositionOpened:
 
     `strength` is the signal's, 0..1. `stage` is the lower of the set's stages before and after
     this frame's decisions: a climb works on positions opened after it, a fall works at once. So
-    the positions that say Main or Real are exactly those which that stage counts.
+    every position that says Real is counted by Real, and every one that says Main by Main, save
+    one that opens on the very frame of the fall from Real.
     """
 
     set_index: int
