@@ -48,14 +48,6 @@ def public_gateway(exchange: str, environment: str, market_type: str) -> Gateway
         return _public[venue]
 
 
-def forget_gateway(connection_id: int) -> None:
-    """Close and drop the gateway of a connection, if there is one."""
-    with _lock:
-        former = _of_connections.pop(connection_id, None)
-    if former is not None:
-        former[1].close()
-
-
 def forget_all() -> None:
     """Close and drop every gateway."""
     with _lock:
