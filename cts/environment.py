@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
@@ -27,6 +28,8 @@ class Environment:
 
     def __init__(self) -> None:
         self._env = environ.FileAwareEnv()
+        # The class shares one cache of files among all its instances, for ever.
+        self._env.ENVIRON = FileAwareMapping()
         self.name = self.choice("ENVIRONMENT", ("development", "production"), "development")
         self.is_production = self.name == "production"
         self.var_dir = Path(self.text("CTS_VAR_DIR", str(BASE_DIR / "var"))).absolute()

@@ -54,6 +54,7 @@ def problems(names: list[str]) -> list[str]:
         found.append(_port_problem(settings.WEB_BIND, "CTS_WEB_BIND", "host:port"))
     if "sandbox" in names:
         found.append(_port_problem(sandbox_address(), "CTS_SANDBOX_URL", "http://127.0.0.1:port"))
+        found.append(_replay_problem(settings.REPLAY_DIR))
     found.append(database_problem())
     if not settings.EMBEDDED_REDIS:
         found.append(redis_problem())
@@ -89,6 +90,12 @@ def _database_name() -> str:
     if not values.get("HOST"):
         return str(values["NAME"])
     return f"{values['HOST']}:{values.get('PORT') or 5432}/{values['NAME']}"
+
+
+def _replay_problem(folder: str) -> str | None:
+    if not folder or Path(folder).is_dir():
+        return None
+    return f"CTS_REPLAY_DIR: expected a folder of candle files, {folder} is none"
 
 
 def _port_problem(address: tuple[str, int], setting: str, form: str) -> str | None:

@@ -100,10 +100,15 @@ def _valkey() -> ProcessSpec:
 
 def _sandbox() -> ProcessSpec:
     state = settings.VAR_DIR / "sandbox.sqlite3"
-    port = sandbox_address()[1]
+    host, port = sandbox_address()
+    # An address of a network, a container's name for example, means that others are to reach it.
+    listen_on = {"localhost": "127.0.0.1"}.get(host, host) if is_loopback(host) else "0.0.0.0"  # noqa: S104
     return ProcessSpec(
         name="sandbox",
-        command=(*_MANAGE, "sandbox", "--state", str(state), "--port", str(port)),
+        command=(
+            *(*_MANAGE, "sandbox", "--state", str(state)),
+            *("--host", listen_on, "--port", str(port)),
+        ),
         environment={
             "CTS_SANDBOX_KEY": settings.SANDBOX_KEY,
             "CTS_SANDBOX_SECRET": settings.SANDBOX_SECRET,
