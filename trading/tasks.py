@@ -7,7 +7,7 @@ from django.core.cache import cache
 from connections.gateway.errors import GatewayError
 from trading.engine import supervision
 from trading.engine.bootstep import QUEUE, current_host
-from trading.market.polling import close_frames, poll_prices
+from trading.market.polling import close_frames, poll_day, poll_prices
 from trading.market.venues import Venue, venues_in_use
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,16 @@ def poll_venue(exchange: str, environment: str, market_type: str) -> None:
         log.warning("poll_failed", venue=":".join(venue.parts), code=error.code, error=str(error))
     finally:
         cache.delete(lock)
+
+
+@shared_task(expires=50)
+def poll_days() -> None:
+    """Beat, every minute: the 24 h figures of each venue in use."""
+    for venue in venues_in_use():
+        try:
+            poll_day(venue)
+        except GatewayError as error:
+            log.warning("day_poll_failed", venue=":".join(venue.parts), error=str(error))
 
 
 @shared_task(expires=10)

@@ -106,6 +106,25 @@ class Gateway:
         found = (reports.ticker(one, best.get(symbol), at) for symbol, one in raw.items())
         return {one.symbol: one for one in found if one is not None}
 
+    def quotes(self, symbols: Sequence[str]) -> dict[str, Ticker]:
+        """Give last, bid and ask only: cheap enough to ask for every second.
+
+        Where the exchange has no such short answer, its full tickers.
+        """
+        has = self._client.has
+        if not (has.get("fetchLastPrices") and has.get("fetchBidsAsks")):
+            return self.tickers(symbols)
+        self._markets()
+        at = timezone.now()
+        wanted = list(symbols)
+        last = self._calls.read(lambda: self._client.fetch_last_prices(wanted))
+        best = self._calls.read(lambda: self._client.fetch_bids_asks(wanted))
+        found = (
+            reports.ticker({"symbol": symbol, "last": raw.get("price")}, best.get(symbol), at)
+            for symbol, raw in last.items()
+        )
+        return {one.symbol: one for one in found if one is not None}
+
     def candles(
         self, symbol: str, timeframe: str, since_ms: int | None = None, limit: int = 500
     ) -> list[CandleRow]:

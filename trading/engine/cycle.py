@@ -60,7 +60,7 @@ def run_cycle(session: Session) -> bool:
     manage_positions(session, prices, now)
     refresh_balance(session, prices, now)
     check_limits(session, now)
-    act_on_signals(session, prices)
+    act_on_signals(session)
     try:
         compare_when_due(session, now)
     except GatewayError as error:

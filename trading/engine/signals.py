@@ -24,17 +24,19 @@ LONGEST_SIGNAL_AGE_S = 15.0
 Prices = Mapping[str, BoardPrice]
 
 
-def act_on_signals(session: Session, prices: Prices) -> None:
+def act_on_signals(session: Session) -> None:
     """Feed closed frames to the book; send what Real sets opened through the gates."""
     if session.book is None:
         return
     session.book.catch_up()
-    for opening in session.book.openings_after(session.openings_seen):
-        session.openings_seen = opening.number
-        connection = session.connection
-        if opening.symbol not in session.engine.symbols or not connection.live_trading:
+    openings = session.book.openings_after(session.openings_seen)
+    session.openings_seen = max((each.number for each in openings), default=session.openings_seen)
+    # the strongest signals first: positions are limited
+    for opening in sorted(openings, key=lambda each: -each.opened.strength):
+        if opening.symbol not in session.engine.symbols or not session.connection.live_trading:
             continue
-        price = prices.get(opening.symbol)
+        # read anew: the entries before this one took their time
+        price = board.read(*session.venue.parts, [opening.symbol]).get(opening.symbol)
         outcome = open_position(
             signal=_entry_signal(session.book, opening),
             context=entry_context(session),

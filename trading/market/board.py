@@ -15,6 +15,8 @@ from connections.gateway.types import Ticker
 
 STALE_AFTER_S = 5.0
 KEPT_S = 24 * 3600
+# A 24 h figure is read once a minute; it is gone when it was not for this long.
+DAY_KEPT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +45,58 @@ class BoardPrice:
         return (self.ask - self.bid) / self.bid * 100
 
 
-def write(exchange: str, environment: str, market_type: str, tickers: Iterable[Ticker]) -> int:
-    """Put tickers on the board; give how many. One round trip."""
+def write(exchange: str, environment: str, market_type: str, quotes: Iterable[Ticker]) -> int:
+    """Put the newest last, bid and ask on the board; give how many. One round trip."""
     values = {
-        _key(exchange, environment, market_type, ticker.symbol): {
-            "symbol": ticker.symbol,
-            "last": str(ticker.last),
-            "bid": _text(ticker.bid),
-            "ask": _text(ticker.ask),
-            "change": _text(ticker.change_24h_pct),
-            "at": ticker.at.timestamp(),
+        _key("price", exchange, environment, market_type, quote.symbol): {
+            "last": str(quote.last),
+            "bid": _text(quote.bid),
+            "ask": _text(quote.ask),
+            "at": quote.at.timestamp(),
         }
-        for ticker in tickers
+        for quote in quotes
     }
     if values:
         cache.set_many(values, timeout=KEPT_S)
     return len(values)
 
 
+def write_day(exchange: str, environment: str, market_type: str, tickers: Iterable[Ticker]) -> None:
+    """Put the 24 h change of each symbol on the board. One round trip."""
+    values = {
+        _key("day", exchange, environment, market_type, ticker.symbol): str(ticker.change_24h_pct)
+        for ticker in tickers
+        if ticker.change_24h_pct is not None
+    }
+    if values:
+        cache.set_many(values, timeout=DAY_KEPT_S)
+
+
 def read(
     exchange: str, environment: str, market_type: str, symbols: Sequence[str]
 ) -> dict[str, BoardPrice]:
     """Give the newest price of each symbol that has one. One round trip."""
-    keys = [_key(exchange, environment, market_type, symbol) for symbol in symbols]
-    return {
-        value["symbol"]: BoardPrice(
-            symbol=value["symbol"],
-            last=Decimal(value["last"]),
-            bid=_decimal(value["bid"]),
-            ask=_decimal(value["ask"]),
-            change_24h_pct=_decimal(value["change"]),
-            at=datetime.fromtimestamp(value["at"], UTC),
-        )
-        for value in cache.get_many(keys).values()
-    }
+    venue = (exchange, environment, market_type)
+    found = cache.get_many(
+        [_key(kind, *venue, symbol) for symbol in symbols for kind in ("price", "day")]
+    )
+    board = {}
+    for symbol in symbols:
+        price = found.get(_key("price", *venue, symbol))
+        if price is not None:
+            board[symbol] = BoardPrice(
+                symbol=symbol,
+                last=Decimal(price["last"]),
+                bid=_decimal(price["bid"]),
+                ask=_decimal(price["ask"]),
+                change_24h_pct=_decimal(found.get(_key("day", *venue, symbol))),
+                at=datetime.fromtimestamp(price["at"], UTC),
+            )
+    return board
 
 
-def _key(exchange: str, environment: str, market_type: str, symbol: str) -> str:
-    return f"board:{exchange}:{environment}:{market_type}:{symbol}"
+def _key(kind: str, exchange: str, environment: str, market_type: str, symbol: str) -> str:
+    return f"board:{kind}:{exchange}:{environment}:{market_type}:{symbol}"
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -3,7 +3,6 @@
 import structlog
 
 from connections.gateway.errors import GatewayError
-from connections.gateway.types import Ticker
 from trading.market import board
 from trading.market.candles import fetch_missing
 from trading.market.venues import TICKER_BASES, Venue, symbols_in_use
@@ -21,8 +20,13 @@ def poll_prices(venue: Venue) -> int:
     markets = gateway.markets()
     shown = [s for s, spec in markets.items() if spec.base in TICKER_BASES and spec.quote == "USDT"]
     symbols = sorted({*symbols_in_use(venue), *shown} & set(markets))
-    tickers: dict[str, Ticker] = gateway.tickers(symbols)
-    return board.write(*venue.parts, tickers.values())
+    return board.write(*venue.parts, gateway.quotes(symbols).values())
+
+
+def poll_day(venue: Venue) -> None:
+    """Put the 24 h change of all the venue's markets on the board. Raises GatewayError."""
+    gateway = venue.gateway()
+    board.write_day(*venue.parts, gateway.tickers(list(gateway.markets())).values())
 
 
 def close_frames(venue: Venue) -> int:
