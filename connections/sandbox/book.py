@@ -99,6 +99,10 @@ class Book:
                 del queue[index]
                 return
 
+    def has_offers(self, side: Side) -> bool:
+        """Whether an incoming order of this side would find anything at all."""
+        return next(self._opposite(side), None) is not None
+
     def crosses(self, side: Side, price: Decimal) -> bool:
         """Whether a limit order at this price would trade at once."""
         best = next(self._opposite(side), None)

@@ -179,10 +179,15 @@ class CandleFeed:
         path = self._path
         symbols = [fact.symbol for fact in self.facts]
         for number in range(max(0, self._number(after_ms)), self._number(until_ms) + 1):
-            wanted = [s for s in symbols if self._matters(s, number, interest(s))]
-            if not wanted:
+            asked = {symbol: interest(symbol) for symbol in symbols}
+            if not any(self._matters(symbol, number, asked[symbol]) for symbol in symbols):
                 continue
-            candles = {symbol: self.source.candle(symbol, number) for symbol in wanted}
+            # Positions of several symbols share one margin: where one moves, all are looked at.
+            candles = {
+                symbol: self.source.candle(symbol, number)
+                for symbol in symbols
+                if asked[symbol] is not None
+            }
             first = self._ticks_before(number, after_ms + 1)
             last = self._ticks_before(number, until_ms + 1)
             for index in range(first, last):

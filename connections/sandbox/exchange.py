@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from .errors import SetupError, invalid_symbol, prices_stale
 from .faults import Faults
-from .feed import PriceBounds, PriceFeed, Tick
+from .feed import PriceBounds, PriceFeed, Tick, join_bounds
 from .futures import FuturesVenue
 from .instruments import MARGIN_ASSET, futures_instrument, split_symbol, spot_instrument
 from .records import (
@@ -68,7 +68,6 @@ class Exchange:
         self.futures = FuturesVenue(futures, store, self._numbering, partial_fill)
         self.symbols = [instrument.symbol for instrument in spot]
         self.accounts: dict[str, Account] = {}
-        self._frozen_ms: int | None = None
         self.played_ms = self._restore()
         self._saved_ms = self.played_ms
 
@@ -112,17 +111,17 @@ class Exchange:
 
     @property
     def market_ms(self) -> int:
-        """How far the market has come: real time, or the moment at which prices stood still."""
-        if not self.faults.prices_stand_still:
-            self._frozen_ms = None
-            return self._clock()
-        if self._frozen_ms is None:
-            self._frozen_ms = self._clock()
-        return self._frozen_ms
+        """How far the market has been played. Every price of one answer is of this moment."""
+        return self.played_ms
 
     def advance(self) -> None:
-        """Plays prices, funding and liquidation up to now, and keeps what came of it."""
-        until_ms = self.market_ms
+        """Plays prices, funding and liquidation up to now, and keeps what came of it.
+
+        While a fault lets prices stand still it does nothing; what was missed is played after.
+        """
+        if self.faults.prices_stand_still:
+            return
+        until_ms = self._clock()
         while self.played_ms < until_ms:
             funding_ms = next_funding_ms(self.played_ms)
             stop_ms = min(until_ms, funding_ms)
@@ -144,12 +143,7 @@ class Exchange:
             liquidate_where_due(self.futures, symbol, tick.time_ms)
 
     def _interest(self, symbol: str) -> PriceBounds | None:
-        spot, futures = self.spot.bounds(symbol), self.futures.bounds(symbol)
-        if spot is None or futures is None:
-            return spot or futures
-        lows = [low for low in (spot.low, futures.low) if low is not None]
-        highs = [high for high in (spot.high, futures.high) if high is not None]
-        return PriceBounds(max(lows, default=None), min(highs, default=None))
+        return join_bounds(self.spot.bounds(symbol), self.futures.bounds(symbol))
 
     def _fund(self, at_ms: int) -> None:
         for symbol in self.futures.instruments:
@@ -162,7 +156,7 @@ class Exchange:
 
         Raises -1121 for a symbol that has no price at all.
         """
-        tick = self.feed.tick(symbol, self.market_ms if at_ms is None else at_ms)
+        tick = self.feed.tick(symbol, self.played_ms if at_ms is None else at_ms)
         if tick is None:
             raise invalid_symbol()
         self._on_tick(symbol, tick)
@@ -226,7 +220,3 @@ class Exchange:
             self.futures.record_income(account.id, IncomeType.TRANSFER, futures, now_ms)
         self.commit()
         return account
-
-    def close(self) -> None:
-        self.commit()
-        self._store.close()

@@ -127,3 +127,12 @@ def interval_floor(at_ms: int, interval_ms: int) -> int:
     """Opening time of the kline that holds a time."""
     offset = WEEK_OFFSET_MS if interval_ms == INTERVALS_MS["1w"] else 0
     return (at_ms - offset) // interval_ms * interval_ms + offset
+
+
+def join_bounds(one: PriceBounds | None, other: PriceBounds | None) -> PriceBounds | None:
+    """The narrower of two pairs of bounds on each side."""
+    if one is None or other is None:
+        return one or other
+    lows = [low for low in (one.low, other.low) if low is not None]
+    highs = [high for high in (one.high, other.high) if high is not None]
+    return PriceBounds(max(lows, default=None), min(highs, default=None))

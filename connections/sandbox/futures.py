@@ -10,7 +10,7 @@ from decimal import Decimal
 from . import filters, margin
 from .conditional import ConditionalOrders
 from .errors import Refusal, insufficient_margin, reduce_only_rejected
-from .feed import PriceBounds, Tick
+from .feed import PriceBounds, Tick, join_bounds
 from .instruments import MARGIN_ASSET, Instrument, MarketKind
 from .records import (
     ZERO,
@@ -89,10 +89,14 @@ class FuturesVenue(Venue):
         return margin.summarize(wallet, self.open_orders(account_id), self.mark)
 
     def bounds(self, symbol: str) -> PriceBounds | None:
-        if self.holders[symbol]:
-            # A position can be liquidated by any tick: every one of them matters.
-            return PriceBounds(Decimal("Infinity"), ZERO)
-        return super().bounds(symbol)
+        """As for any market, and between which prices no position can be liquidated."""
+        found = super().bounds(symbol)
+        for account_id in self.holders[symbol]:
+            wallet = self.wallets[account_id]
+            room = margin.room_to_move(wallet, symbol, self.mark)
+            mark = self.mark(symbol)
+            found = join_bounds(found, PriceBounds(mark - room, mark + room))
+        return found
 
     # Orders.
 

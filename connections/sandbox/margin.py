@@ -142,6 +142,37 @@ def summarize(wallet: FuturesWallet, orders: Iterable[Order], mark: Mark) -> Mar
     )
 
 
+def room_to_move(wallet: FuturesWallet, symbol: str, mark: Mark) -> Decimal:
+    """How far, in quote units, the mark of a symbol may move either way from now without anything
+    being liquidated, as long as every other position's mark keeps to its own room.
+
+    The spare margin is shared evenly between the positions that it has to carry; a twentieth is
+    kept back for the maintenance margin that grows with the price.
+    """
+    cross: list[Position] = []
+    spare = wallet.balance
+    rooms: list[Decimal] = []
+    for position in wallet.open_positions():
+        price = mark(position.symbol)
+        isolated = wallet.settings_of(position.symbol).margin_type is MarginType.ISOLATED
+        maintained = maintenance_margin(abs(position.amount) * price)
+        pnl = position.unrealized_pnl(price)
+        if isolated:
+            spare -= position.isolated_wallet
+            if position.symbol == symbol:
+                left = position.isolated_wallet + pnl - maintained
+                rooms.append(left / abs(position.amount))
+        else:
+            cross.append(position)
+            spare += pnl - maintained
+    rooms += [
+        spare / (len(cross) * abs(position.amount))
+        for position in cross
+        if position.symbol == symbol
+    ]
+    return max(ZERO, min(rooms, default=ZERO) * Decimal("0.95"))
+
+
 def liquidation_price(
     wallet: FuturesWallet, position: Position, summary: MarginSummary, mark: Decimal
 ) -> Decimal:

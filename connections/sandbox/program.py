@@ -9,17 +9,23 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .candle_feed import CandleFeed, anchor_for
 from .candles import CandleSource
 from .errors import SetupError
 from .exchange import Exchange, wall_clock_ms
+from .feed import PriceFeed
 from .replay import ReplaySource, load_replay
 from .server import SandboxServer
 from .store import Store
 from .synthetic import SyntheticSource
+
+if TYPE_CHECKING:
+    from .live import LiveFeed
 
 DEFAULT_PORT = 8090
 DEFAULT_SPEED = "60"
@@ -86,48 +92,79 @@ def run(options: argparse.Namespace, environment: Mapping[str, str] | None = Non
 
 
 async def _serve(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    server = build_server(options, environment)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    if not 0 <= options.port <= 65_535:
+        raise SetupError(f"expected --port between 0 and 65535, found {options.port}")
+    async with AsyncExitStack() as cleanup:
+        store = Store(Path(options.state) if options.state else None)
+        cleanup.callback(store.close)
+        background: set[asyncio.Task[object]] = set()
+        feed: PriceFeed
+        if options.live is not None:
+            live = await _open_live(options.live, cleanup)
+            background.add(asyncio.create_task(live.poll_for_ever()))
+            feed = live
+        else:
+            feed = candle_feed(options, environment, store)
+        server = build_server(feed, store, environment)
+        cleanup.callback(server.exchange.commit)
+        await _listen(server, options, cleanup)
+        background.add(asyncio.create_task(server.failed()))
+        return await _until_told(background)
+
+
+async def _open_live(exchange_id: str, cleanup: AsyncExitStack) -> LiveFeed:
+    from .live import LiveFeed, public_client  # brings ccxt: only where it is used
+
+    feed = LiveFeed(public_client(exchange_id), wall_clock_ms)
+    cleanup.push_async_callback(feed.close)
+    await feed.open()
+    return feed
+
+
+async def _listen(
+    server: SandboxServer, options: argparse.Namespace, cleanup: AsyncExitStack
+) -> None:
+    cleanup.push_async_callback(server.stop)
     try:
         await server.start(options.host, options.port)
     except OSError as error:
-        server.exchange.close()
         raise SetupError(
             f"can't listen on {options.host} port {options.port}: {error.strerror or error}; "
             "choose another --port"
         ) from error
-    print(
-        f"SANDBOX exchange at http://{options.host}:{server.port} - "
-        f"{server.exchange.feed.description}",
-        flush=True,
-    )
-    await stop.wait()
-    await server.stop()
-    server.exchange.close()
+    description = server.exchange.feed.description
+    print(f"SANDBOX exchange at http://{options.host}:{server.port} - {description}", flush=True)
+
+
+async def _until_told(background: set[asyncio.Task[object]]) -> int:
+    """Waits for a signal; a background task that ends before is a fault and raises."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    told = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({told, *background}, return_when=asyncio.FIRST_COMPLETED)
+    for task in background:
+        task.cancel()
+    for task in done - {told}:
+        task.result()
     return 0
 
 
-def build_server(options: argparse.Namespace, environment: Mapping[str, str]) -> SandboxServer:
-    """An exchange ready to be served. Raises SetupError."""
+def candle_feed(
+    options: argparse.Namespace, environment: Mapping[str, str], store: Store
+) -> CandleFeed:
+    """The feed of the options, on the timeline of the store if it has one. Raises SetupError."""
     speed = _positive("--speed", options.speed)
-    history_hours = _positive("--history-hours", options.history_hours, may_be_zero=True)
-    if not 0 <= options.port <= 65_535:
-        raise SetupError(f"expected --port between 0 and 65535, found {options.port}")
+    history_hours = float(_positive("--history-hours", options.history_hours, may_be_zero=True))
     source = _source(options, environment)
-    store = Store(Path(options.state) if options.state else None)
-    try:
-        anchor_ms = int(
-            store.facts().get(
-                "anchor_ms", anchor_for(source, speed, wall_clock_ms(), float(history_hours))
-            )
-        )
-        exchange = Exchange(CandleFeed(source, speed, anchor_ms), store)
-    except SetupError:
-        store.close()
-        raise
+    kept = store.facts().get("anchor_ms")
+    anchor_ms = int(kept) if kept else anchor_for(source, speed, wall_clock_ms(), history_hours)
+    return CandleFeed(source, speed, anchor_ms)
+
+
+def build_server(feed: PriceFeed, store: Store, environment: Mapping[str, str]) -> SandboxServer:
+    """An exchange ready to be served. Raises SetupError if the store is another feed's."""
+    exchange = Exchange(feed, store)
     key, secret = environment.get("CTS_SANDBOX_KEY"), environment.get("CTS_SANDBOX_SECRET")
     if key and secret:
         exchange.open_account(key=key, secret=secret, label="first")

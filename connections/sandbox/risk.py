@@ -71,13 +71,14 @@ def _liquidate(
         for order in venue.open_orders(account_id, symbol):
             venue.cancel(order, now_ms)
     for position in positions:
-        if not position.amount:
-            continue
+        side = Side.SELL if position.amount > 0 else Side.BUY
+        if not position.amount or not venue.books[position.symbol].has_offers(side):
+            continue  # the book is empty until the next tick, which comes back here
         lost_isolated = position.isolated_wallet if _is_isolated(wallet, position) else None
         balance_before = wallet.balance
         request = FuturesRequest(
             symbol=position.symbol,
-            side=Side.SELL if position.amount > 0 else Side.BUY,
+            side=side,
             position_side=position.side,
             time_in_force=TimeInForce.IOC,
             quantity=abs(position.amount),

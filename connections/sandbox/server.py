@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
@@ -90,11 +89,16 @@ class SandboxServer:
         self.port = self._runner.addresses[0][1]
         self._stepper = asyncio.create_task(self._step_for_ever())
 
+    async def failed(self) -> None:
+        """Returns never, or raises what stopped the market from being played."""
+        if self._stepper is None:
+            raise RuntimeError("expected a started server")
+        await asyncio.shield(self._stepper)
+
     async def stop(self) -> None:
         if self._stepper is not None:
             self._stepper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._stepper
+            await asyncio.wait([self._stepper])
         if self._runner is not None:
             await self._runner.cleanup()
 
