@@ -271,6 +271,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "DoorEnum": "cts.choices.Source",
+        "PositionSourceEnum": "positions.choices.PositionSource",
+        "PositionSideEnum": "positions.choices.Side",
+        "OrderSideEnum": "positions.choices.OrderSide",
+        "OrderStateEnum": "positions.choices.OrderState",
+        "PositionStateEnum": "positions.choices.PositionState",
+    },
 }
 
 # Static files, language, time

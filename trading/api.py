@@ -73,7 +73,8 @@ class TournamentSerializer(RecordSerializer):
             "gate_profile",
             "symbols",
             "grid",
-            "frame_ms",
+            "origin_ms",
+            "frames",
             "created_at",
         )
         read_only_fields = fields

@@ -1,0 +1,1 @@
+"""The pages: parse, authorise, call one service or selector, render."""
