@@ -103,7 +103,7 @@ class Gates:
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
-            _check(each, getattr(self, each.name))
+            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
 
     def looser_than(self, other: "Gates") -> tuple[str, ...]:
         """Names of the thresholds that let more sets climb, or keep them longer, than `other`'s.
@@ -131,11 +131,11 @@ class Gates:
         return cls(**stored)
 
 
-def _check(each: "dataclasses.Field[Any]", value: Any) -> None:
+def _checked(each: "dataclasses.Field[Any]", value: Any) -> float | None:
     rule = each.metadata
     whole = isinstance(each.default, int)
     if value is None and rule["may_be_off"]:
-        return
+        return None
     kind_fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not kind_fits or not rule["low"] <= value <= rule["high"]:
         off = ", or off" if rule["may_be_off"] else ""
@@ -144,6 +144,8 @@ def _check(each: "dataclasses.Field[Any]", value: Any) -> None:
             f"{each.name}: expected {kind} from {rule['low']:g} to {rule['high']:g}{off}, "
             f"was {value!r}."
         )
+    # One spelling of a number, or equal gates would give unequal JSON.
+    return int(value) if whole else float(value)
 
 
 def _is_looser(value: float | None, other: float | None, stricter: Stricter) -> bool:

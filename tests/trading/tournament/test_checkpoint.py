@@ -34,6 +34,20 @@ def test_killed_and_loaded_half_way_is_never_killed(killed_at):
     assert any(advance.moved for advance in expected)
 
 
+def test_the_fifteen_seconds_between_signals_survive_the_kill():
+    candles = {BTC: random_walk(seed=73, frames=400, timeframe_ms=1000, step=0.003)}
+    origin = (GRID, RESTLESS_GATES, (BTC,), 1000)
+    never = Book(*origin)
+    expected = list(never.replay(candles))
+    fired = [place for place, advance in enumerate(expected) if advance.opened]
+    killed_at = fired[0] + 1
+    killed = Book(*origin)
+    list(killed.replay(part_of(candles, 0, killed_at)))
+    loaded = Book.load(killed.save(), *origin)
+    assert list(loaded.replay(part_of(candles, killed_at, 400))) == expected[killed_at:]
+    assert loaded.save() == never.save()
+
+
 def test_a_book_rebuilt_by_replay_is_the_book_that_was_lost():
     for candles in histories(frames=800).values():
         lost = Book(*ORIGIN)

@@ -39,6 +39,11 @@ def test_gates_survive_json(gates):
     assert Gates.from_json(json.loads(json.dumps(gates.as_json()))) == gates
 
 
+def test_equal_gates_are_stored_alike():
+    whole, broken = (Gates(base_fail_pause_hours=hours) for hours in (24, 24.0))
+    assert json.dumps(whole.as_json()) == json.dumps(broken.as_json())
+
+
 def test_every_threshold_is_described():
     for field in dataclasses.fields(Gates):
         assert f"`{field.name}`" in Gates.__doc__, field.name

@@ -140,6 +140,18 @@ def test_the_order_of_belief(name, side):
     assert closed[0].net_units == closed[0].result_units - 1
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_reaching_the_start_exactly_arms_the_trailing(side):
+    # 6.25 % of 1000 is exact in floats, so best and start are equal and not merely near.
+    bars = [FLAT, (1000.0, 1062.5, 1000.0, 1060.0), (1060.0, 1060.0, 1040.0, 1045.0)]
+    if side is Side.SHORT:
+        bars = [mirrored(bar) for bar in bars]
+    spec = spec_of(side, tp=100, sl=1.0, trailing=Trailing(6.25, 1.0))
+    closed = assert_like_reference(spec, candles_of_bars(bars), [side.sign, 0, 0])
+    assert [position.reason for position in closed] == [ExitReason.TRAILING_STOP]
+    assert closed[0].exit == 1000 + side.sign * 52.5
+
+
 def test_an_entry_on_the_last_frame_stays_open():
     closed, state = walked(spec_of(), candles_of_bars([FLAT, FLAT]), [0, 1])
     assert closed == []

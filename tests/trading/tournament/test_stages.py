@@ -205,6 +205,16 @@ def test_real_is_refused_after_a_drawdown_that_lasted_too_long():
     assert unmet(Stage.MAIN, long) == ["real_max_longest_drawdown_hours"]
 
 
+def test_to_enter_real_the_present_drawdown_is_that_of_the_last_thirty():
+    gates = dataclasses.replace(
+        DEFAULT_GATES, real_max_longest_drawdown_hours=None, real_max_chance_of_luck=None
+    )
+    found = results([100.0, -60.0, *[0.5] * 38], every_ms=30 * MINUTE_MS)
+    assert judged(Stage.MAIN, found, gates=gates).after is Stage.REAL
+    wider = dataclasses.replace(gates, real_window=40)
+    assert unmet(Stage.MAIN, found, gates=wider) == ["real_fall_drawdown_hours"]
+
+
 def test_the_more_sets_were_tried_the_more_is_asked_of_one():
     found = results(pattern(16, 4, 4, -3))
     assert judged(Stage.MAIN, found, sets_tried=1).after is Stage.REAL
