@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import Error, connection
 from redis import Redis, RedisError
 
+from cts.database import database_name, reach_database
 from cts.processes import sandbox_address
 
 PORT_FREE_WITHIN_SECS = 2.0
@@ -64,10 +65,10 @@ def problems(names: list[str]) -> list[str]:
 def database_problem() -> str | None:
     """Say what is wrong with the database connection, if anything; names no password."""
     try:
-        connection.ensure_connection()
+        reach_database()
     except Error as error:
         reason = str(error).strip().splitlines()[0]
-        return f"DATABASE_URL: expected a database that answers, {_database_name()}: {reason}"
+        return f"DATABASE_URL: expected a database that answers, was {database_name()}: {reason}"
     finally:
         connection.close()
     return None
@@ -83,13 +84,6 @@ def redis_problem() -> str | None:
     finally:
         client.close()
     return None
-
-
-def _database_name() -> str:
-    values = settings.DATABASES["default"]
-    if not values.get("HOST"):
-        return str(values["NAME"])
-    return f"{values['HOST']}:{values.get('PORT') or 5432}/{values['NAME']}"
 
 
 def _replay_problem(folder: str) -> str | None:

@@ -30,6 +30,7 @@ from redis import Redis, RedisError
 from connections.choices import Environment
 from connections.models import Connection
 from cts.celery import app
+from cts.database import database_name, reach_database
 from cts.processes import process_names
 from monitoring.tasks import beat_heartbeat_age_secs
 
@@ -117,14 +118,14 @@ def _findings(name: str, check: Check) -> list[Finding]:
 def check_database() -> Iterator[Finding]:
     """Database: reachable, and every migration applied."""
     try:
-        connection.ensure_connection()
+        reach_database()
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseFault as error:
         yield Finding(
             "database",
             State.FAIL,
-            f"{connection.vendor} does not answer: {_first_line(error)}",
+            f"{database_name()} does not answer: {_first_line(error)}",
             "Start the database, or correct DATABASE_URL.",
         )
         return
@@ -194,6 +195,7 @@ def check_beat() -> Iterator[Finding]:
 
 def check_clock() -> Iterator[Finding]:
     """Clock: the same as the database's and the sandbox's, to a second."""
+    reach_database()
     yield _clock_finding("clock database", _database_time())
     if "sandbox" in process_names():
         try:
@@ -217,6 +219,7 @@ def check_keys() -> Iterator[Finding]:
         )
     elif path.exists():
         yield Finding("secrets file", State.OK, f"{path} has mode 0600")
+    reach_database()
     closed: list[str] = []
     count = 0
     for row in Connection.objects.only("name", "api_key", "api_secret", "passphrase").iterator():
@@ -252,6 +255,7 @@ def check_disk() -> Iterator[Finding]:
 
 def check_exchanges() -> Iterator[Finding]:
     """Exchanges: the sandbox answers where it is used; every enabled connection passed its test."""
+    reach_database()
     now = timezone.now()
     enabled = Connection.objects.filter(is_enabled=True, deleted_at__isnull=True)
     rows = list(enabled.defer("api_key", "api_secret", "passphrase"))
