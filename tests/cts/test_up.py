@@ -1,0 +1,147 @@
+"""`manage.py up` with every real process: ready, restarts, ends, and its own sudden death."""
+
+import json
+import signal
+import stat
+import urllib.request
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from redis import Redis
+
+from tests.processes import eventually, manage, own_installation, running_up
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+EVERYTHING = {
+    "web": "gunicorn",
+    "jobs": "-Q jobs",
+    "engines": "-Q engines",
+    "beat": "celery .*beat",
+    "sandbox": "manage.py sandbox",
+}
+
+
+@pytest.fixture
+def environment():
+    with own_installation() as own:
+        yield own
+
+
+def test_it_starts_everything_and_stops_it_in_order(environment):
+    with running_up(environment) as up:
+        up.wait_for("CTS is ready: http://")
+        for pattern in EVERYTHING.values():
+            assert up.child(pattern).is_running()
+        address = environment["CTS_WEB_BIND"]
+        with urllib.request.urlopen(f"http://{address}/sign-in/", timeout=10) as page:
+            assert page.status == 200
+
+        second = manage(environment, "up")
+        assert second.returncode == 2
+        assert f"process {up.process.pid}" in second.stderr
+
+        up.descendants()
+        assert up.stop(signal.SIGTERM) == 0
+        assert up.left_over() == []
+        assert "is killed" not in up.log
+
+
+@pytest.mark.skipif(not settings.EMBEDDED_REDIS, reason="REDIS_URL: there is no embedded Valkey")
+def test_the_socket_is_private_and_the_queue_outlives_kill_9(environment):
+    folder = Path(environment["CTS_VAR_DIR"])
+    with running_up(environment, "--only", "beat") as up:
+        up.wait_for("CTS is ready")
+        valkey = Redis(unix_socket_path=str(folder / "run" / "valkey.sock"))
+        assert stat.S_IMODE((folder / "run").stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "run" / "valkey.sock").stat().st_mode) == 0o700
+        assert valkey.config_get("port") == {"port": "0"} or valkey.config_get("port") == {
+            b"port": b"0"
+        }
+        valkey.rpush("a-queue", "a message")
+
+        up.child("valkey-server").kill()
+        up.wait_for("valkey was killed by SIGKILL")
+        assert eventually(lambda: _first_of(valkey, "a-queue"), within_secs=10) == b"a message"
+        assert up.stop() == 0
+
+
+@pytest.mark.parametrize("victim", ["web", "jobs", "engines", "beat", "sandbox"])
+def test_kill_9_of_any_child_brings_it_back(environment, victim):
+    needed = f"{victim},sandbox" if victim == "engines" else victim
+    with running_up(environment, "--only", needed) as up:
+        up.wait_for("CTS is ready")
+        killed = up.child(EVERYTHING[victim])
+        below = killed.children(recursive=True)
+        killed.kill()
+        up.wait_for(f"{victim} was killed by SIGKILL")
+        again = eventually(lambda: _child_or_none(up, EVERYTHING[victim], killed.pid))
+        assert again.pid != killed.pid
+        eventually(lambda: not any(process.is_running() for process in below))
+        assert up.stop() == 0
+
+
+def test_kill_9_of_up_takes_workers_of_workers_too(environment):
+    with running_up(environment) as up:
+        up.wait_for("CTS is ready")
+        up.descendants()
+        pool = up.child(EVERYTHING["jobs"]).children()
+        servers = up.child(EVERYTHING["web"]).children()
+        assert len(pool) >= 2
+        assert len(servers) >= 1
+        up.process.kill()
+        eventually(lambda: not up.left_over(), within_secs=10, what="all descendants are gone")
+
+    with running_up(environment) as up:  # and nothing stands in the way of the next start
+        up.wait_for("CTS is ready")
+        assert up.stop() == 0
+
+
+def test_the_first_password_is_shown_once(environment):
+    del environment["CTS_ADMIN_PASSWORD"]
+    with running_up(environment, "--only", "web") as up:
+        up.wait_for("CTS is ready")
+        assert up.log.count("shown only once") == 1
+        assert up.stop() == 0
+    with running_up(environment, "--only", "web") as up:
+        up.wait_for("CTS is ready")
+        assert "password" not in up.log
+        assert up.stop() == 0
+
+
+def test_doctor_finds_everything_well_while_it_runs_and_not_after(environment):
+    with running_up(environment) as up:
+        up.wait_for("CTS is ready")
+
+        def doctor():
+            return json.loads(manage(environment, "doctor", "--json").stdout)
+
+        def all_well():
+            report = doctor()
+            return report if report["ok"] else None
+
+        report = eventually(all_well, within_secs=60, what="doctor says that all is well")
+        names = {finding["name"] for finding in report["findings"]}
+        assert {"database", "broker", "worker jobs", "worker engines", "beat", "sandbox"} <= names
+        assert up.stop() == 0
+
+    result = manage(environment, "doctor", "--json")
+    assert result.returncode == 1
+    failed = {each["name"]: each for each in json.loads(result.stdout)["findings"]}
+    assert failed["sandbox"]["state"] == "fail"
+    assert failed["sandbox"]["advice"]
+
+
+def _first_of(valkey, key):
+    try:
+        return valkey.lindex(key, 0)
+    except OSError:
+        return None
+
+
+def _child_or_none(up, pattern, pid):
+    try:
+        child = up.child(pattern)
+    except AssertionError:
+        return None
+    return child if child.pid != pid else None
