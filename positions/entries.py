@@ -317,5 +317,5 @@ def _refuse(
         },
     )
     if created:
-        log.info("entry_refused", code=code.value, symbol=signal.symbol, side=signal.side)
+        log.debug("entry_refused", code=code.value, symbol=signal.symbol, side=signal.side)
     return refusal

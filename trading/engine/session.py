@@ -10,7 +10,7 @@ from connections.models import Connection
 from trading.engine.lease import Lease
 from trading.market.venues import Venue
 from trading.models import Engine
-from trading.tournament.live_book import LiveBook
+from trading.tournament.live_book import LiveBook, Opening
 
 if TYPE_CHECKING:
     from connections.gateway.gateway import Gateway
@@ -27,6 +27,7 @@ class Session:
     symbols_at: datetime | None = None
     book: LiveBook | None = None
     openings_seen: int = 0
+    openings_waiting: list[Opening] = field(default_factory=list)
     balance: Balance | None = None
     balance_asked_at: datetime | None = None
     compared_at: datetime | None = None

@@ -1,5 +1,6 @@
 """From what Real sets opened on paper to live entries: gates, size, order, stop."""
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -25,27 +26,40 @@ Prices = Mapping[str, BoardPrice]
 
 
 def act_on_signals(session: Session) -> None:
-    """Feed closed frames to the book; send what Real sets opened through the gates."""
+    """Feed closed frames to the book; send what Real sets opened through the gates.
+
+    The strongest signals first: positions are limited. Entries take turns with exits: after one
+    interval the rest waits for the next cycle, where the gates see its age.
+    """
     if session.book is None:
         return
     session.book.catch_up()
-    openings = session.book.openings_after(session.openings_seen)
-    session.openings_seen = max((each.number for each in openings), default=session.openings_seen)
-    # the strongest signals first: positions are limited
-    for opening in sorted(openings, key=lambda each: -each.opened.strength):
-        if opening.symbol not in session.engine.symbols or not session.connection.live_trading:
-            continue
-        # read anew: the entries before this one took their time
-        price = board.read(*session.venue.parts, [opening.symbol]).get(opening.symbol)
-        outcome = open_position(
-            signal=_entry_signal(session.book, opening),
-            context=entry_context(session),
-            spec=session.specs.get(opening.symbol),
-            price=None if price is None else _entry_price(price),
-            gateway=session.reach(),
-        )
-        if isinstance(outcome, Order) and outcome.filled_quantity:
-            _protect_at_once(session, outcome)
+    fresh = session.book.openings_after(session.openings_seen)
+    session.openings_seen = max((each.number for each in fresh), default=session.openings_seen)
+    waiting = session.openings_waiting + [
+        each for each in fresh if each.symbol in session.engine.symbols
+    ]
+    if not session.connection.live_trading:
+        waiting = []
+    waiting.sort(key=lambda each: each.opened.strength)
+    turn_ends = time.monotonic() + session.engine.interval_ms / 1000
+    while waiting and time.monotonic() < turn_ends:
+        _enter(session, session.book, waiting.pop())
+    session.openings_waiting = waiting
+
+
+def _enter(session: Session, book: LiveBook, opening: Opening) -> None:
+    # read anew: the entries before this one took their time
+    price = board.read(*session.venue.parts, [opening.symbol]).get(opening.symbol)
+    outcome = open_position(
+        signal=_entry_signal(book, opening),
+        context=entry_context(session),
+        spec=session.specs.get(opening.symbol),
+        price=None if price is None else _entry_price(price),
+        gateway=session.reach(),
+    )
+    if isinstance(outcome, Order) and outcome.filled_quantity:
+        _protect_at_once(session, outcome)
 
 
 def entry_context(session: Session) -> EntryContext:

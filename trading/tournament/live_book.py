@@ -15,7 +15,7 @@ from trading.candle_arrays import Candles, InvalidCandlesError
 from trading.choices import TIMEFRAME_MS
 from trading.market.candles import read_arrays
 from trading.models import Candle, Market, Tournament
-from trading.tournament.book import Book
+from trading.tournament.book import Book, OutOfOrderFrameError
 from trading.tournament.events import Advance, PositionOpened
 from trading.tournament.grid import Grid
 from trading.tournament.stages import Stage
@@ -111,7 +111,7 @@ class LiveBook:
             last[symbol] = row[1]
             try:
                 self._unstored.append(book.advance(symbol, *row[1:]))
-            except InvalidCandlesError as error:
+            except (InvalidCandlesError, OutOfOrderFrameError) as error:
                 log.error("candle_unusable", symbol=symbol, open_ms=row[1], error=str(error))
         store_advances(tournament.pk, self._unstored)
         advances, self._unstored = self._unstored, []
