@@ -39,7 +39,9 @@ REPLAY_DIR = ENV.text("CTS_REPLAY_DIR")
 # The first start: the admin that `ensure_admin` makes, and what `prepare` runs after it.
 ADMIN_USERNAME = ENV.text("CTS_ADMIN_USERNAME", "admin")
 ADMIN_PASSWORD = ENV.text("CTS_ADMIN_PASSWORD")
-CTS_PREPARE_COMMANDS = ["setup_schedules", "setup_practice"]
+CTS_PREPARE_COMMANDS = ["setup_schedules"]
+if not ENV.is_production:
+    CTS_PREPARE_COMMANDS.append("setup_practice")
 
 INSTALLED_APPS = [
     "cts",
