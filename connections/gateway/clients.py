@@ -78,7 +78,9 @@ def _client_class(ccxt_id: str) -> type[Any]:
         ) -> Any:
             """Send one request. Raises ccxt.BadResponse where ccxt would pass on a plain text."""
             answer = super().fetch(url, method, headers, body)
-            if not isinstance(answer, dict | list):
+            # ccxt would read an empty object as an empty list: no orders, no positions.
+            empty = answer == {} and ccxt_id.startswith("binance")
+            if empty or not isinstance(answer, dict | list):
                 raise ccxt.BadResponse(f"{self.id} expected JSON, was something else")
             return answer
 
@@ -116,7 +118,7 @@ def _go_to_testnet(client: Any, venue: Venue) -> None:
     if venue.exchange == "binance" and venue.market_type == MarketType.USDT_PERPETUAL:
         # Binance moved its futures testnet there; ccxt refuses the former address.
         client.enable_demo_trading(True)
-    elif "test" in client.urls:
+    elif client.urls.get("test"):
         client.set_sandbox_mode(True)
     else:
         raise NotOffered(f"{venue.exchange} has no testnet.")

@@ -246,8 +246,8 @@ class Gateway:
 
         def send() -> OrderReport | None:
             raw = self._client.cancel_order(exchange_order_id, symbol, params)
-            told = raw.get("id") and raw.get("status") is not None
-            return reports.order_report(raw, size) if told else None
+            report = reports.order_report(raw, size)
+            return None if raw.get("status") is None else report
 
         return self._calls.change(send)
 

@@ -85,8 +85,10 @@ def translate(
     twice or not at all matters, `redact` takes credentials out of a text. Addresses and requests
     are never part of the message.
     """
-    if isinstance(error, GatewayError):
-        return error
+    if isinstance(error, ExchangeBug):
+        # Raised while the answer was read: by then the request had arrived.
+        kind: type[GatewayError] = Ambiguous if changes_something else ExchangeBug
+        return kind(f"{label[0].upper()}{label[1:]} {_HINTS[kind]} ({error}).")
     answer = _Answer.of(error, redact)
     code = answer.code if is_binance else ""
     if changes_something and _is_duplicate(error, answer, code):
