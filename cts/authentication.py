@@ -24,7 +24,6 @@ _ADMIN_ACTS: dict[str, Act] = {
     "connections.add_connection": Act.MANAGE_CONNECTION,
     "connections.change_connection": Act.MANAGE_CONNECTION,
     "django_celery_beat.change_periodictask": Act.MANAGE_SETTINGS,
-    "trading.change_tournament": Act.MANAGE_SETTINGS,
 }
 
 

@@ -46,9 +46,14 @@ class EngineStatus:
 
     @property
     def phase_label(self) -> str:
-        """The phase on the way up; empty while it runs or stands."""
+        """The phase on the way up; empty while it runs, stands or is lost."""
         engine = self.engine
-        if engine is None or engine.actual != ActualState.STARTING or not engine.phase:
+        if (
+            engine is None
+            or self.is_lost
+            or engine.actual != ActualState.STARTING
+            or not engine.phase
+        ):
             return ""
         return Phase(engine.phase).label
 

@@ -78,6 +78,11 @@ class ClosedFigures:
     other_quotes: int
     periods: tuple[PeriodFigures, ...]
 
+    @property
+    def has_any(self) -> bool:
+        """Tell whether anything closed at all: the last period is everything."""
+        return self.periods[-1].closed > 0
+
 
 NOTHING_CLOSED = ClosedFigures(
     realised_today=Decimal(0),

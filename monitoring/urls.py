@@ -1,7 +1,10 @@
 """The pages' URLs."""
 
 from django.contrib.auth.views import LogoutView
+from django.templatetags.static import static
 from django.urls import path, re_path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 
 from monitoring.views import (
     connections,
@@ -13,7 +16,10 @@ from monitoring.views import (
     tournaments,
 )
 
+ICON_URL = lazy(static, str)("img/cts.svg")
+
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=ICON_URL), name="favicon"),
     path("sign-in", sign_in.SignInView.as_view(), name="login"),
     path("sign-out", LogoutView.as_view(http_method_names=["post"]), name="logout"),
     path("", dashboard.dashboard, name="dashboard"),
