@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from connections.choices import OFFERED_INDICATIONS, Environment, MarketType, PositionMode
+from connections.gateway.catalogue import require_offered
 from connections.management.credential_input import read_secrets
 from connections.models import Connection, ConnectionTest
 from connections.open_positions import open_positions
@@ -81,12 +82,16 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _add(self, options: dict[str, Any]) -> Connection:
+        # Before a person is asked for secrets in vain.
+        exchange = options["exchange"].strip().lower()
+        require_offered(exchange, options["environment"], options["market_type"])
+        owner = _owner(options["owner"])
         secrets = read_secrets(options["credentials_file"])
         return creation.create_connection(
             actor=Actor.command(),
-            owner=_owner(options["owner"]),
+            owner=owner,
             name=options["name"],
-            exchange=options["exchange"],
+            exchange=exchange,
             environment=options["environment"],
             market_type=options["market_type"],
             api_key=secrets.key,
