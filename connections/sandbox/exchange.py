@@ -69,6 +69,7 @@ class Exchange:
         self.symbols = [instrument.symbol for instrument in spot]
         self.accounts: dict[str, Account] = {}
         self.played_ms = self._restore()
+        self._quote_books()
         self._saved_ms = self.played_ms
 
     def _restore(self) -> int:
@@ -98,6 +99,19 @@ class Exchange:
         for income in self._store.load(Income):
             self.futures.restore_income(income)
         return int(facts.get("played_ms", self._clock()))
+
+    def _quote_books(self) -> None:
+        """Gives every book the price of the moment that the market had come to.
+
+        Nothing is matched: what that price meant for the orders is already among them.
+        """
+        for symbol in self.symbols:
+            tick = self.feed.tick(symbol, self.played_ms)
+            if tick is None:
+                tick = self.feed.tick(symbol, self._clock())
+            for venue in (self.spot, self.futures):
+                if tick is not None and symbol in venue.books:
+                    venue.books[symbol].requote(tick)
 
     def venue(self, kind: str) -> Venue:
         return self.spot if kind == self.spot.kind else self.futures
