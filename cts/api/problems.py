@@ -3,14 +3,21 @@
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from cts.errors import Refused
+
+log = structlog.get_logger(__name__)
+NOT_REACHED = (OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError)
 
 
 def problem(
@@ -40,6 +47,15 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         fields = {error.field: [error.message]} if error.field else None
         status = HTTPStatus.BAD_REQUEST if error.field else HTTPStatus.CONFLICT
         return problem(status, error.message, code=error.code, errors=fields)
+    if isinstance(error, NOT_REACHED):
+        set_rollback()
+        log.error("store_not_reached", error=str(error))
+        return problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The database or the broker does not answer. Nothing was changed; try again.",
+            code="unavailable",
+            headers={"Retry-After": "2"},
+        )
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(
             error.message_dict if hasattr(error, "error_dict") else error.messages
