@@ -79,6 +79,14 @@ class Params(dict[str, str]):
             raise refusal from error
 
 
+def read_body(body: bytes) -> str:
+    """The form body as text. Raises -1100 for bytes that aren't UTF-8."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(-1100, "Illegal characters found in the request's body.") from error
+
+
 def read_params(query: str, body: str) -> Params:
     """Parameters of query string and form body together; the query wins."""
     params = Params(parse_qsl(body, keep_blank_values=True))

@@ -143,8 +143,9 @@ class Exchange:
             if stop_ms == funding_ms:
                 self._fund(stop_ms)
             self.played_ms = stop_ms
-        if self._store.has_changes or self.played_ms - self._saved_ms > PROGRESS_EVERY_MS:
+        if self.played_ms - self._saved_ms > PROGRESS_EVERY_MS:
             self.commit()
+        self.commit_changes()
 
     def _play(self, until_ms: int) -> None:
         for event in self.feed.events(self.played_ms, until_ms, self._interest):
@@ -190,8 +191,13 @@ class Exchange:
         for position in self.futures.wallets[account_id].open_positions():
             self.quote(position.symbol)
 
+    def commit_changes(self) -> None:
+        """Writes what has changed, if anything has; an answer is sent only after this."""
+        if self._store.has_changes:
+            self.commit()
+
     def commit(self) -> None:
-        """Writes every change; an answer is sent only after this."""
+        """Writes every change and how far the market has been played."""
         self._store.set_fact("played_ms", self.played_ms)
         self._store.commit()
         self._saved_ms = self.played_ms

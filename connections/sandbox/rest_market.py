@@ -105,10 +105,19 @@ def _day_ticker(call: Call, venue: Venue, symbol: str) -> Json:
     }
 
 
-@routes.public("/api/v3/ticker/price", "/fapi/v1/ticker/price", "/fapi/v2/ticker/price", weight=2)
-def price_ticker(call: Call) -> Json:
+@routes.public("/api/v3/ticker/price", weight=2)
+def spot_price_ticker(call: Call) -> Json:
+    rows = [
+        {"symbol": symbol, "price": fixed(call.exchange.quote(symbol).price)}
+        for symbol in _symbols(call, call.exchange.spot)
+    ]
+    return _one_or_all(call, rows)
+
+
+@routes.public("/fapi/v1/ticker/price", "/fapi/v2/ticker/price")
+def futures_price_ticker(call: Call) -> Json:
     rows = []
-    for symbol in _symbols(call, call.exchange.spot):
+    for symbol in _symbols(call, call.exchange.futures):
         tick = call.exchange.quote(symbol)
         rows.append({"symbol": symbol, "price": fixed(tick.price), "time": tick.time_ms})
     return _one_or_all(call, rows)

@@ -20,7 +20,7 @@ from . import (
     rest_spot,
     rest_wallet,
 )
-from .auth import authenticate, check_signature, check_timestamp, read_params
+from .auth import authenticate, check_signature, check_timestamp, read_body, read_params
 from .control import ControlError
 from .errors import Refusal
 from .exchange import Exchange
@@ -111,14 +111,14 @@ class SandboxServer:
     # The exchange's own protocol.
 
     async def _serve(self, request: web.Request) -> Answer:
-        body = await request.text()
+        raw_body = await request.read()
         faults = self.exchange.faults.for_request(request.method, request.path)
         try:
             await self._before(faults)
             refusal_status = _commanded_status(faults)
             if refusal_status is not None:
                 return _commanded_answer(refusal_status)
-            status, answer, weight = self._answer(request, body)
+            status, answer, weight = self._answer(request, raw_body)
             await self._after(faults)
         except _ClosedConnection:
             _close(request)
@@ -136,7 +136,7 @@ class SandboxServer:
         if any(fault.kind is FaultKind.DROP_ANSWER for fault in faults):
             raise _ClosedConnection
 
-    def _answer(self, request: web.Request, body: str) -> tuple[int, Json, int]:
+    def _answer(self, request: web.Request, raw_body: bytes) -> tuple[int, Json, int]:
         """HTTP status, JSON and request weight. What it changed is committed when it returns."""
         route = ROUTES.get((request.method, request.path))
         if route is None:
@@ -144,17 +144,18 @@ class SandboxServer:
             return 404, {"code": -1000, "msg": f"Sandbox: no endpoint {request.path}."}, 1
         # The signature is over the bytes that were sent, so the query must not be decoded.
         query = request.raw_path.partition("?")[2]
-        params = read_params(query, body)
         self.exchange.advance()
         try:
+            body = read_body(raw_body)
+            params = read_params(query, body)
             account = self._signer(route, request, query, body)
             if route.security is Security.SIGNED:
                 check_timestamp(params, self.exchange.now_ms)
             answer = route.handler(Call(self.exchange, params, account))
         except Refusal as refusal:
-            self.exchange.commit()
+            self.exchange.commit_changes()
             return refusal.status, {"code": refusal.code, "msg": refusal.msg}, route.weight
-        self.exchange.commit()
+        self.exchange.commit_changes()
         return 200, answer, route.weight
 
     def _signer(self, route: Route, request: web.Request, query: str, body: str) -> Account | None:

@@ -22,7 +22,7 @@ def test_markets_are_linear_perpetuals(futures: ccxt.binanceusdm) -> None:
     assert market["swap"]
     assert market["contractSize"] == 1
     assert market["precision"]["amount"] == 0.0001
-    assert len(futures.fetch_tickers()) == 12
+    assert len(futures.fetch_tickers()) == len(futures.fetch_last_prices()) == 12
 
 
 def test_a_position_opens_grows_and_closes_to_the_cent(futures: ccxt.binanceusdm) -> None:

@@ -230,6 +230,16 @@ def test_longs_pay_funding_every_eight_hours(market: Market) -> None:
     assert paid[0].time_ms % FUNDING_INTERVAL_MS == 0
 
 
+def test_an_isolated_position_pays_funding_from_its_own_margin(market: Market) -> None:
+    account = market.open_account()
+    settings = market.exchange.futures.wallets[account.id].settings_of(SYMBOL)
+    settings.margin_type = MarginType.ISOLATED
+    place(market, account, "BUY", "0.1")
+    before = position_of(market, account).isolated_wallet
+    market.wait(FUNDING_INTERVAL_MS)
+    assert position_of(market, account).isolated_wallet == before - Decimal("0.2")
+
+
 def test_a_cross_position_is_liquidated_at_its_maintenance_margin(market: Market) -> None:
     account = market.open_account(futures="1000")
     place(market, account, "BUY", "0.9")

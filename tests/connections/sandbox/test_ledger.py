@@ -9,20 +9,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connections.sandbox.errors import Refusal
-from connections.sandbox.records import ZERO, Account, IncomeType, Side
+from connections.sandbox.records import (
+    ZERO,
+    Account,
+    IncomeType,
+    MarginType,
+    PositionSide,
+    Side,
+)
+from connections.sandbox.risk import apply_funding
 
 from . import test_futures_market, test_matching
 from .conftest import SYMBOL, Market
 
 actions = st.lists(
     st.tuples(
-        st.sampled_from(["spot", "futures", "reduce", "move", "cancel"]),
+        st.sampled_from(["spot", "futures", "futures", "reduce", "move", "cancel", "fund"]),
         st.integers(0, 1),
         st.sampled_from(["BUY", "SELL"]),
         st.integers(10, 4_000),
         st.one_of(st.none(), st.integers(-300, 300)),
     ),
-    max_size=30,
+    min_size=10,
+    max_size=40,
 )
 
 
@@ -58,21 +67,34 @@ def check_futures(market: Market, account: Account) -> None:
     fills = venue.all_fills(account.id)
     fees = sum((fill.commission for fill in fills), ZERO)
     realised = sum((fill.realized_pnl for fill in fills), ZERO)
-    insurance = [e.amount for e in income if e.type is IncomeType.INSURANCE_CLEAR]
-    assert wallet.balance == Decimal(10_000) + realised - fees + sum(insurance, ZERO)
-    position = wallet.position(SYMBOL, test_futures_market.PositionSide.BOTH)
-    assert position.amount == sum((f.side.sign * f.quantity for f in fills), ZERO)
-    paid = sum((f.side.sign * f.quote for f in fills), ZERO)
-    assert realised == position.cost - paid
+    other = (IncomeType.INSURANCE_CLEAR, IncomeType.FUNDING_FEE)
+    rest = sum((entry.amount for entry in income if entry.type in other), ZERO)
+    assert wallet.balance == Decimal(10_000) + realised - fees + rest
+    for side in PositionSide:
+        position = wallet.position(SYMBOL, side)
+        mine = [fill for fill in fills if fill.position_side is side]
+        assert position.amount == sum((f.side.sign * f.quantity for f in mine), ZERO)
+        paid = sum((f.side.sign * f.quote for f in mine), ZERO)
+        assert sum((f.realized_pnl for f in mine), ZERO) == position.cost - paid
+        if not position.amount:
+            assert position.cost == position.isolated_wallet == 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(actions)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(actions, st.booleans(), st.sampled_from(list(MarginType)), st.sampled_from([3, 20, 100]))
 def test_balances_are_the_sums_of_fills_and_fees(
     steps: list[tuple[str, int, str, int, int | None]],
+    hedged: bool,
+    margin_type: MarginType,
+    leverage: int,
 ) -> None:
     market = Market()
     accounts = [market.open_account(), market.open_account()]
+    for account in accounts:
+        wallet = market.exchange.futures.wallets[account.id]
+        wallet.dual_side = hedged
+        wallet.settings_of(SYMBOL).leverage = leverage
+        wallet.settings_of(SYMBOL).margin_type = margin_type
     refused: set[int] = set()
     for kind, who, side, size, offset in steps:
         account = accounts[who]
@@ -85,13 +107,22 @@ def test_balances_are_the_sums_of_fills_and_fees(
             elif kind == "spot":
                 test_matching.place(market, account, side, quantity, limit)
             elif kind == "cancel":
-                for order in market.exchange.spot.open_orders(account.id)[:1]:
-                    market.exchange.spot.cancel(order, market.now_ms)
+                for venue in (market.exchange.spot, market.exchange.futures):
+                    for order in venue.open_orders(account.id)[:1]:
+                        venue.cancel(order, market.now_ms)
+            elif kind == "fund":
+                market.exchange.advance()
+                apply_funding(market.exchange.futures, market.now_ms)
             else:
-                reduce_only = kind == "reduce"
+                closes = kind == "reduce"
+                opens = side if not closes else Side(side).opposite
+                position_side = "BOTH"
+                if hedged:
+                    position_side = "LONG" if opens == "BUY" else "SHORT"
                 test_futures_market.place(
-                    market, account, side, quantity, limit, reduce_only=reduce_only
-                )
+                    market, account, side, quantity, limit,
+                    reduce_only=closes and not hedged, position_side=position_side,
+                )  # fmt: skip
         except Refusal as refusal:
             refused.add(refusal.code)
         for one in accounts:

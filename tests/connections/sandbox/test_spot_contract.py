@@ -37,6 +37,7 @@ def test_tickers_books_and_trades_agree_on_the_price(spot: ccxt.binance) -> None
     assert ticker["low"] <= ticker["last"] <= ticker["high"]
     assert abs(spot.milliseconds() - ticker["timestamp"]) < 5_000
     assert len(spot.fetch_tickers()) == len(spot.fetch_bids_asks()) == 12
+    assert spot.fetch_last_prices()[PAIR]["price"] == pytest.approx(ticker["last"], rel=0.02)
     trades = spot.fetch_trades(PAIR, limit=50)
     assert trades == sorted(trades, key=lambda trade: trade["timestamp"])
     assert trades[-1]["price"] == pytest.approx(ticker["last"], rel=0.02)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
+import ccxt
 import pytest
 
 from connections.sandbox.errors import SetupError
@@ -65,6 +68,46 @@ def test_an_order_whose_answer_was_lost_is_there_after_kill_9(tmp_path: Path) ->
         sandbox.start()
         found = spot.fetch_order("", SPOT, {"origClientOrderId": "lost"})
         assert (found["status"], found["filled"]) == ("closed", 0.01)
+
+
+def test_no_acknowledged_order_is_lost_at_any_moment(tmp_path: Path) -> None:
+    """The process is killed in the middle of a stream of orders."""
+    options = ["--synthetic", "3", "--state", str(tmp_path / "state.db")]
+    with SandboxProcess(options) as sandbox:
+        account = sandbox.open_account(spot={"USDT": "1000000"})
+        spot = spot_client(sandbox.base_url, account)
+        spot.load_markets()
+        acknowledged: list[str] = []
+        sent: list[str] = []
+
+        def trade() -> None:
+            for number in range(10_000):
+                sent.append(f"order-{number}")
+                params = {"newClientOrderId": sent[-1]}
+                try:
+                    order = spot.create_order(SPOT, "market", "buy", 0.001, params=params)
+                except ccxt.NetworkError:
+                    return
+                acknowledged.append(order["clientOrderId"])
+
+        trader = threading.Thread(target=trade)
+        trader.start()
+        deadline = time.monotonic() + 20
+        while len(acknowledged) < 40 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        sandbox.kill()
+        trader.join(20)
+        sandbox.start()
+
+        ledger = sandbox.ledger(account.id)["spot"]
+        kept = [order["client_id"] for order in ledger["orders"]]
+        assert len(acknowledged) >= 40
+        assert kept[: len(acknowledged)] == acknowledged
+        assert set(kept) <= set(sent), "at most the one in flight was done without an answer"
+        bought = sum(Decimal(fill["quantity"]) for fill in ledger["fills"])
+        fees = sum(Decimal(fill["commission"]) for fill in ledger["fills"])
+        assert bought == Decimal("0.001") * len(kept)
+        assert Decimal(ledger["balances"]["BTC"]["free"]) == bought - fees
 
 
 def reopened(path: Path, market: Market) -> Market:
