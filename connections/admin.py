@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -70,7 +70,7 @@ class LiveOnDialog(BaseDialogForm, LiveOnForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["indication_types"].widget = UnfoldAdminCheckboxSelectMultiple(
+        self.fields["indication_types"].widget = UnfoldAdminCheckboxSelectMultipleWidget(
             choices=LiveOnForm.base_fields["indication_types"].choices  # type: ignore[attr-defined]
         )
         for name in ("trailing", "block", "dca"):

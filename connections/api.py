@@ -18,6 +18,7 @@ from connections.services.editing import edit_connection, replace_credentials
 from connections.services.testing import test_connection
 from connections.services.validation import EDITABLE, MAX_SECRET_LENGTH
 from cts.actors import Actor
+from cts.api.permissions import signed_in
 from cts.api.serializers import RecordSerializer
 from cts.choices import Source
 from cts.roles import Act
@@ -43,7 +44,7 @@ class SettingsSerializer(RecordSerializer):
 
     class Meta:
         model = Connection
-        fields = EDITABLE
+        fields: tuple[str, ...] = EDITABLE
         validators: list[Any] = []
 
 
@@ -154,7 +155,7 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def create(self, request: Request) -> Response:
         """Create a disabled connection of the signed-in person."""
         given = self._given(NewConnectionSerializer)
-        connection = create_connection(actor=self._actor(), owner=request.user, **given)
+        connection = create_connection(actor=self._actor(), owner=signed_in(request), **given)
         return Response(ConnectionSerializer(connection).data, status=201)
 
     @extend_schema(request=SettingsSerializer, responses=ConnectionSerializer)

@@ -54,7 +54,7 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = Connection
-        fields = EDITABLE
+        fields: tuple[str, ...] = EDITABLE
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -128,9 +128,9 @@ def asking(
     }
 
 
-def styled(form: type[forms.BaseForm]) -> dict[str, forms.Field]:
+def styled(form: type[forms.Form | forms.ModelForm]) -> dict[str, forms.Field]:
     """Give copies of a form's declared secret fields in the admin's look."""
-    fields = {}
+    fields: dict[str, forms.Field] = {}
     for name, field in form.base_fields.items():
         if isinstance(field.widget, forms.PasswordInput):
             fields[name] = forms.CharField(

@@ -4,6 +4,7 @@ Money is added up only where it is quoted in USDT; positions in other currencies
 left out of every sum.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -176,7 +177,7 @@ def _sum(condition: Q) -> Coalesce:
     )
 
 
-def _closed_figures(row: dict[str, Any]) -> ClosedFigures:
+def _closed_figures(row: Mapping[str, Any]) -> ClosedFigures:
     return ClosedFigures(
         realised_today=row["realised_today"],
         closed_today=row["closed_today"],

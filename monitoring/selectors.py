@@ -170,7 +170,7 @@ def engine_or_none(connection: Connection) -> Engine | None:
 
 
 def dashboard(user: Any, now: datetime) -> Dashboard:
-    """Give the dashboard of `user`. Eight queries and one round trip for each venue."""
+    """Give the dashboard of `user`. Seven queries, and two round trips for each venue."""
     connections = list(connections_for(user).filter(is_active=True).select_related("engine"))
     positions = visible_positions(user)
     opened = list(positions.filter(state__in=OPEN_STATES).order_by("-id"))
@@ -363,7 +363,8 @@ def _pseudo_figures(venues: set[Venue], now: datetime) -> dict[str, PseudoFigure
         )
     )
     for row in (*pseudo_rows, *set_rows):
-        environment = environments[row.pop("tournament_id")]
-        for name, value in row.items():
+        counts: dict[str, Any] = dict(row)
+        environment = environments[counts.pop("tournament_id")]
+        for name, value in counts.items():
             totals[environment][name] += value
     return {environment: PseudoFigures(**values) for environment, values in totals.items()}

@@ -66,7 +66,7 @@ def broker() -> Broker:
             settings.REDIS_URL, socket_timeout=ANSWER_WITHIN_S, socket_connect_timeout=1
         )
         with client:
-            queued = {name: int(client.llen(name)) for name in QUEUES}  # type: ignore[arg-type]
+            queued = {name: int(client.llen(name)) for name in QUEUES}
         answers: list[dict[str, Any]] = app.control.ping(timeout=ANSWER_WITHIN_S) or []
     except (RedisError, OperationalError, OSError) as error:
         log.warning("monitoring.broker_unreachable", error=str(error))

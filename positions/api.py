@@ -1,6 +1,6 @@
 """Positions, orders, fills and refusals over the API."""
 
-import django_filters
+import django_filters  # type: ignore[import-untyped]
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -53,7 +53,7 @@ class OrderSerializer(RecordSerializer):
 
     class Meta:
         model = Order
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "connection",
             "position",
@@ -81,7 +81,7 @@ class OrderSerializer(RecordSerializer):
             "sent_at",
             "settled_at",
         )
-        read_only_fields = fields
+        read_only_fields: tuple[str, ...] = fields
 
 
 class OrderDetailSerializer(OrderSerializer):
@@ -103,7 +103,7 @@ class LivePositionSerializer(RecordSerializer):
 
     class Meta:
         model = LivePosition
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "connection",
             "environment",
@@ -139,7 +139,7 @@ class LivePositionSerializer(RecordSerializer):
             "opened_at",
             "closed_at",
         )
-        read_only_fields = fields
+        read_only_fields: tuple[str, ...] = fields
 
 
 class LivePositionDetailSerializer(LivePositionSerializer):

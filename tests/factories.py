@@ -5,8 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import factory
+from django.test import Client
 from django.utils import timezone
 from factory.django import DjangoModelFactory
+from rest_framework.test import APIClient
 
 from connections.choices import Environment, MarketType
 from connections.models import Connection, ConnectionTest
@@ -340,3 +342,19 @@ class PseudoPositionFactory(DjangoModelFactory):
 def milliseconds(at: datetime) -> int:
     """Give `at` as milliseconds since the epoch."""
     return int(at.astimezone(UTC).timestamp() * 1000)
+
+
+def browser_of(user: User | None) -> Client:
+    """Give a test client of the pages, signed in as `user` (None: nobody)."""
+    client = Client()
+    if user is not None:
+        client.force_login(user, backend="cts.authentication.RoleBackend")
+    return client
+
+
+def api_of(user: User | None) -> APIClient:
+    """Give a test client of the API, signed in as `user` (None: nobody)."""
+    client = APIClient()
+    if user is not None:
+        client.force_authenticate(user)
+    return client

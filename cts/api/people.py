@@ -1,12 +1,13 @@
 """Who is signed in, and what everybody changed."""
 
-import django_filters
+import django_filters  # type: ignore[import-untyped]
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from cts.api.permissions import signed_in
 from cts.api.serializers import ReadOnlySerializer, RecordSerializer
 from cts.choices import Role, Source
 from cts.models import ActivityEntry
@@ -30,7 +31,7 @@ class MeView(APIView):
     @extend_schema(operation_id="me", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         """Give name, role and allowed acts."""
-        user = request.user
+        user = signed_in(request)
         acts = {act.value: scope.value for act, scope in RULES[Role(user.role)].items()}
         return Response(
             {"id": user.pk, "username": user.get_username(), "role": user.role, "acts": acts}

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from cts.models import User
 from cts.roles import Act, scope_of
 
 
@@ -20,3 +22,10 @@ class RolePermission(BasePermission):
         acts: dict[str, Act] = getattr(view, "acts", {})
         act = acts.get(getattr(view, "action", None) or "") or acts.get(request.method or "")
         return act is not None and scope_of(request.user, act) is not None
+
+
+def signed_in(request: Request) -> User:
+    """Give the person behind `request`; raises NotAuthenticated for nobody."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user

@@ -10,10 +10,8 @@ from rest_framework import serializers
 class AmountField(serializers.DecimalField):
     """A decimal string in plain notation: "0.1", not "0.100000000000" or "1E-1"."""
 
-    def to_representation(self, value: Any) -> str | None:
-        """Give the text; None stays None."""
-        if value is None:
-            return None
+    def to_representation(self, value: Any) -> str:
+        """Give the text."""
         number = Decimal(str(value))
         return "0" if not number else f"{number.normalize():f}"
 

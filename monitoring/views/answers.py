@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -21,6 +21,11 @@ def next_url(request: PageRequest, default: str = "dashboard") -> str:
     if asked and url_has_allowed_host_and_scheme(asked, allowed_hosts=None):
         return asked
     return resolve_url(default)
+
+
+def posted(request: PageRequest) -> QueryDict | None:
+    """Give what a form is bound to: what was posted, even nothing; None on GET."""
+    return request.POST if request.method == "POST" else None
 
 
 def done(request: PageRequest, message: str, *, to: str) -> HttpResponse:

@@ -59,7 +59,7 @@ def detail(request: PageRequest, pk: int) -> HttpResponse:
 @page(Act.MANAGE_CONNECTION, READ_AND_WRITE)
 def new(request: PageRequest) -> HttpResponse:
     """Create a connection of the signed-in person."""
-    form = NewConnectionForm(request.POST or None)
+    form = NewConnectionForm(answers.posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             connection = create_connection(
@@ -81,7 +81,7 @@ def edit(request: PageRequest, pk: int) -> HttpResponse:
     """Change how a connection trades."""
     connection = get_object_or_404(connections_for(request.user), pk=pk)
     name = connection.name
-    form = SettingsForm(request.POST or None, instance=connection)
+    form = SettingsForm(answers.posted(request), instance=connection)
     if request.method == "POST" and form.is_valid():
         try:
             edit_connection(
@@ -103,7 +103,7 @@ def edit(request: PageRequest, pk: int) -> HttpResponse:
 def credentials(request: PageRequest, pk: int) -> HttpResponse:
     """Replace the credentials of a disabled connection."""
     connection = get_object_or_404(connections_for(request.user), pk=pk)
-    form = CredentialsForm(request.POST or None)
+    form = CredentialsForm(answers.posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             replace_credentials(
@@ -126,7 +126,7 @@ def live_on(request: PageRequest, pk: int) -> HttpResponse:
     """Choose what live trading follows, and confirm by the connection's name."""
     connection = get_object_or_404(connections_for(request.user), pk=pk)
     initial = {"indication_types": connection.indication_types or ["direction", "move"]}
-    form = LiveOnForm(request.POST or None, initial=initial)
+    form = LiveOnForm(answers.posted(request), initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             live_trading.switch_live_on(

@@ -57,7 +57,7 @@ class StopForm(forms.Form):
 def stop(request: PageRequest, pk: int) -> HttpResponse:
     """Ask before the engine stops; say what stays open."""
     connection = get_object_or_404(connections_for(request.user), pk=pk)
-    form = StopForm(request.POST or None)
+    form = StopForm(answers.posted(request))
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
