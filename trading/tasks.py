@@ -6,7 +6,7 @@ from django.core.cache import cache
 
 from connections.gateway.errors import GatewayError
 from trading.engine import supervision
-from trading.engine.bootstep import QUEUE, current_host
+from trading.engine.bootstep import current_host
 from trading.market.polling import close_frames, poll_day, poll_prices
 from trading.market.venues import Venue, venues_in_use
 
@@ -54,7 +54,7 @@ def supervise() -> None:
     supervision.supervise()
 
 
-@shared_task(queue=QUEUE, expires=5, ignore_result=True)
+@shared_task(expires=5)
 def nudge_engines() -> None:
     """Have the host that gets this look at the database at once."""
     host = current_host()

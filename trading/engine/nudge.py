@@ -16,6 +16,6 @@ def nudge_after_commit() -> None:
 
 def _send() -> None:
     try:
-        app.send_task("trading.tasks.nudge_engines", queue="engines", expires=5, retry=False)
+        app.send_task("trading.tasks.nudge_engines", expires=5, retry=False)
     except OperationalError as error:
         log.info("nudge_not_sent", error=str(error))

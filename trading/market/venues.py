@@ -41,12 +41,9 @@ class Venue:
 
 def venues_in_use() -> list[Venue]:
     """Give the venues of active connections, in a fixed order. One query."""
-    rows = (
-        Connection.objects.filter(is_active=True)
-        .values_list("exchange", "environment", "market_type")
-        .distinct()
-    )
-    return sorted((Venue(*row) for row in rows), key=lambda venue: venue.parts)
+    columns = ("exchange", "environment", "market_type")
+    rows = Connection.objects.filter(is_active=True).order_by(*columns).values_list(*columns)
+    return [Venue(*row) for row in rows.distinct()]
 
 
 def symbols_in_use(venue: Venue) -> list[str]:
@@ -63,6 +60,7 @@ def symbols_in_use(venue: Venue) -> list[str]:
         symbols.update(chosen)
     symbols.update(
         LivePosition.objects.filter(state__in=OPEN_STATES, **on_venue)
+        .order_by("symbol")
         .values_list("symbol", flat=True)
         .distinct()
     )
