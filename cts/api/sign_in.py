@@ -15,9 +15,14 @@ from rest_framework_simplejwt.serializers import (
     TokenBlacklistSerializer,
     TokenRefreshSerializer,
 )
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from cts.authentication import SignInThrottle
+from cts.models import User
+
+REFRESH_REFUSED = "The refresh token is invalid, expired or used up."
 
 
 class SignInSerializer(serializers.Serializer):
@@ -36,12 +41,29 @@ class TokensSerializer(serializers.Serializer):
     refresh = serializers.CharField(read_only=True)
 
 
+class RotationSerializer(TokenRefreshSerializer):
+    """Checks what simplejwt's own leaves out: that the password is still the same."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        """Give the next pair; raises AuthenticationFailed for a token of a former password."""
+        payload = self.token_class(attrs["refresh"]).payload
+        person = User.objects.filter(pk=payload.get(api_settings.USER_ID_CLAIM)).first()
+        claim = payload.get(api_settings.REVOKE_TOKEN_CLAIM)
+        if person is None or claim != get_md5_hash_password(person.password):
+            raise AuthenticationFailed(REFRESH_REFUSED)
+        return super().validate(attrs)
+
+
 class _Door(APIView):
     """Reached by anybody, at the rate of the "sign-in" scope."""
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
     throttle_classes = [SignInThrottle]
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Name the scheme, so that a failure is a 401 and not a 403."""
+        return 'Bearer realm="api"'
 
 
 class TokenView(_Door):
@@ -65,12 +87,15 @@ class RefreshView(_Door):
 
     @extend_schema(
         operation_id="refresh_token",
-        request=TokenRefreshSerializer,
+        request=RotationSerializer,
         responses=TokensSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Give the next pair of tokens; the refresh token given is used up."""
-        return Response(_checked(TokenRefreshSerializer, request))
+        """Give the next pair of tokens; the refresh token given is used up.
+
+        A token from before a change of the password is over.
+        """
+        return Response(_checked(RotationSerializer, request))
 
 
 class RevokeView(_Door):
@@ -90,5 +115,5 @@ def _checked(serializer: type[serializers.Serializer], request: Request) -> Any:
     try:
         given.is_valid(raise_exception=True)
     except TokenError as error:
-        raise AuthenticationFailed("The refresh token is invalid, expired or used up.") from error
+        raise AuthenticationFailed(REFRESH_REFUSED) from error
     return given.validated_data
