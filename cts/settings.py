@@ -120,7 +120,12 @@ if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _DATABASE["OPTIONS"] = {
         **_DATABASE.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+        # Per process; a server takes 100 connections unless told otherwise.
+        "pool": {
+            "min_size": 1,
+            "max_size": ENV.integer("CTS_DATABASE_POOL", 12, 2, 100),
+            "timeout": 10,
+        },
         "connect_timeout": 10,
     }
 _DATABASE["TEST"] = {"NAME": ENV.text("CTS_TEST_DATABASE") or None}
