@@ -147,6 +147,11 @@ class CandleFeed:
         length = self._length
         return self.anchor_ms - (-number * length.numerator // length.denominator)
 
+    @property
+    def _first_ms(self) -> int:
+        """Where the remembered past begins."""
+        return self._start(self.source.oldest)
+
     def _number(self, at_ms: int) -> int:
         length = self._length
         return (at_ms - self.anchor_ms) * length.denominator // length.numerator
@@ -214,7 +219,7 @@ class CandleFeed:
         limit: int,
         now_ms: int,
     ) -> list[Kline]:
-        oldest = interval_floor(self.anchor_ms, interval_ms)
+        oldest = interval_floor(self._first_ms, interval_ms)
         last = interval_floor(end_ms, interval_ms)
         if start_ms is None:
             first = last - (limit - 1) * interval_ms
@@ -246,7 +251,7 @@ class CandleFeed:
 
     def _between(self, symbol: str, start_ms: int, stop_ms: int) -> _Segment | None:
         """Ticks with start <= time < stop as one segment; None where there are none."""
-        start_ms = max(start_ms, self.anchor_ms)
+        start_ms = max(start_ms, self._first_ms)
         if stop_ms <= start_ms:
             return None
         first, last = self._number(start_ms), self._number(stop_ms - 1)
@@ -289,7 +294,7 @@ class CandleFeed:
         number = self._number(at_ms)
         if number < 0:
             return None
-        start_ms = max(self.anchor_ms, at_ms - DAY_MS)
+        start_ms = max(self._first_ms, at_ms - DAY_MS)
         cached_number, closed = self._day_cache.get(symbol, (-1, None))
         if cached_number != number:
             closed = self._between(symbol, start_ms, self._start(number))

@@ -50,6 +50,10 @@ class CandleSource(Protocol):
     def lap_length(self) -> int | None:
         """Candles until the data start over; None for endless data."""
 
+    @property
+    def oldest(self) -> int:
+        """The first candle that can still be asked for."""
+
     def candle(self, symbol: str, number: int) -> Candle: ...
 
     def span(self, symbol: str, start: int, stop: int) -> CandleSpan:

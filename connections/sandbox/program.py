@@ -165,15 +165,27 @@ def candle_feed(
 def build_server(feed: PriceFeed, store: Store, environment: Mapping[str, str]) -> SandboxServer:
     """An exchange ready to be served. Raises SetupError if the store is another feed's."""
     exchange = Exchange(feed, store)
-    key, secret = environment.get("CTS_SANDBOX_KEY"), environment.get("CTS_SANDBOX_SECRET")
-    if key and secret:
-        exchange.open_account(key=key, secret=secret, label="first")
+    _open_first_account(exchange, environment)
     exchange.commit()
     return SandboxServer(
         exchange,
         control_token=environment.get("CTS_SANDBOX_CONTROL_TOKEN"),
         durable=store.is_durable,
     )
+
+
+def _open_first_account(exchange: Exchange, environment: Mapping[str, str]) -> None:
+    key, secret = environment.get("CTS_SANDBOX_KEY"), environment.get("CTS_SANDBOX_SECRET")
+    if not key and not secret:
+        return
+    if not key or not secret:
+        raise SetupError("expected CTS_SANDBOX_KEY and CTS_SANDBOX_SECRET both, found one of them")
+    account = exchange.open_account(key=key, secret=secret, label="first")
+    if account.secret != secret:
+        raise SetupError(
+            "the state file knows CTS_SANDBOX_KEY with another secret: use that secret, another "
+            "key, or another --state file"
+        )
 
 
 def _positive(name: str, text: str, *, may_be_zero: bool = False) -> Fraction:

@@ -198,6 +198,7 @@ class ReplaySource:
         self._columns = columns
         self._facts = facts
         self.lap_length: int = len(next(iter(columns.values())))
+        self.oldest = 0
 
     @property
     def identity(self) -> str:

@@ -17,6 +17,7 @@ from .records import (
     PositionSide,
 )
 from .rest_exchange_info import fixed
+from .rest_futures import position_side_parameter
 from .rest_market import quantity_text
 from .routes import Call, Json, RouteTable
 from .spot import ledger_amount
@@ -356,7 +357,7 @@ def change_position_margin(call: Call) -> Json:
     if not _is_isolated(wallet, symbol):
         raise Refusal(-4054, "Cannot add position margin: position is 0.")
     amount = ledger_amount(call.params.require_decimal("amount"))
-    side = PositionSide(call.params.text("positionSide", "BOTH").upper())
+    side = position_side_parameter(call)
     position = wallet.position(symbol, side)
     if not position.amount:
         raise Refusal(-4054, "Cannot add position margin: position is 0.")

@@ -73,8 +73,7 @@ class _Walk:
 
 
 class SyntheticSource:
-    """An endless `CandleSource`. Only the last 200,000 candles stay in memory; older ones
-    read as the oldest kept."""
+    """An endless `CandleSource`. Only the last 200,000 candles or so stay in memory."""
 
     timeframe_ms = TIMEFRAME_MS
     lap_length = None
@@ -99,14 +98,24 @@ class SyntheticSource:
     def facts(self) -> Sequence[SymbolFacts]:
         return [SymbolFacts(symbol, coin[0], coin[1]) for symbol, coin in COINS.items()]
 
+    @property
+    def oldest(self) -> int:
+        return max(self._dropped.values())
+
     def candle(self, symbol: str, number: int) -> Candle:
         self._grow(symbol, number + 1)
-        return self._columns[symbol].candle(max(0, number - self._dropped[symbol]))
+        return self._columns[symbol].candle(self._index(symbol, number))
 
     def span(self, symbol: str, start: int, stop: int) -> CandleSpan:
         self._grow(symbol, stop)
-        dropped = self._dropped[symbol]
-        return self._columns[symbol].span(max(0, start - dropped), max(0, stop - dropped))
+        first = self._index(symbol, start)
+        return self._columns[symbol].span(first, first + stop - start)
+
+    def _index(self, symbol: str, number: int) -> int:
+        index = number - self._dropped[symbol]
+        if index < 0:
+            raise IndexError(f"expected candle {self.oldest} or later, was {number}")
+        return index
 
     def _grow(self, symbol: str, stop: int) -> None:
         columns = self._columns[symbol]

@@ -50,14 +50,37 @@ def futures_client(base_url: str, account: Credentials) -> ccxt.binanceusdm:
     return client
 
 
-@pytest.fixture
-def spot(sandbox: SandboxProcess, account: Credentials) -> ccxt.binance:
-    return spot_client(sandbox.base_url, account)
+@pytest.fixture(scope="session")
+def spot_with_markets(sandbox: SandboxProcess) -> ccxt.binance:
+    client = spot_client(sandbox.base_url, sandbox.open_account())
+    client.load_markets()
+    return client
+
+
+@pytest.fixture(scope="session")
+def futures_with_markets(sandbox: SandboxProcess) -> ccxt.binanceusdm:
+    client = futures_client(sandbox.base_url, sandbox.open_account())
+    client.load_markets()
+    return client
 
 
 @pytest.fixture
-def futures(sandbox: SandboxProcess, account: Credentials) -> ccxt.binanceusdm:
-    return futures_client(sandbox.base_url, account)
+def spot(
+    sandbox: SandboxProcess, account: Credentials, spot_with_markets: ccxt.binance
+) -> ccxt.binance:
+    """A client of a new account; the markets are shared, parsing them takes long."""
+    client = spot_client(sandbox.base_url, account)
+    client.set_markets_from_exchange(spot_with_markets)
+    return client
+
+
+@pytest.fixture
+def futures(
+    sandbox: SandboxProcess, account: Credentials, futures_with_markets: ccxt.binanceusdm
+) -> ccxt.binanceusdm:
+    client = futures_client(sandbox.base_url, account)
+    client.set_markets_from_exchange(futures_with_markets)
+    return client
 
 
 class ScriptedSource:
@@ -65,6 +88,7 @@ class ScriptedSource:
 
     timeframe_ms = 300_000
     lap_length = None
+    oldest = 0
     description = "scripted prices"
 
     def __init__(self, prices: dict[str, list[float]]) -> None:

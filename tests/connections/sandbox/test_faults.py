@@ -14,11 +14,6 @@ from tests.sandbox_process import Credentials, SandboxError, SandboxProcess
 PAIR = "BTC/USDT"
 
 
-@pytest.fixture(autouse=True)
-def loaded(spot: ccxt.binance) -> None:
-    spot.load_markets()
-
-
 def test_a_dropped_answer_leaves_the_order_done(
     sandbox: SandboxProcess, spot: ccxt.binance
 ) -> None:

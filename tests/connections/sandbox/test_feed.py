@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connections.sandbox import synthetic
 from connections.sandbox.candle_feed import CandleFeed, CandlePath, anchor_for
 from connections.sandbox.candles import Candle
 from connections.sandbox.errors import SetupError
@@ -147,6 +148,24 @@ def test_nothing_is_quoted_before_the_beginning() -> None:
     feed = feed_at("60")
     assert feed.tick(BTC, ANCHOR_MS - 1) is None
     assert feed.klines(BTC, MINUTE_MS, ANCHOR_MS - 600_000, ANCHOR_MS - 1, 10, ANCHOR_MS) == []
+
+
+def test_an_endless_walk_forgets_its_oldest_candles_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = feed_at("60").source
+    monkeypatch.setattr(synthetic, "KEPT_CANDLES", 100)
+    monkeypatch.setattr(synthetic, "PRUNE_AT", 150)
+    feed = feed_at("60")
+    for number in range(1_000):
+        assert feed.source.candle(BTC, number) == whole.candle(BTC, number)
+    assert 800 < feed.source.oldest <= 900
+    now_ms = ANCHOR_MS + 1_000 * 5_000 - 1
+    klines = feed.klines(BTC, MINUTE_MS, None, now_ms, 500, now_ms)
+    assert 8 <= len(klines) <= 13
+    assert feed.klines(BTC, MINUTE_MS, ANCHOR_MS, ANCHOR_MS + 60_000, 10, now_ms) == []
+    with pytest.raises(IndexError, match="or later, was 0"):
+        feed.source.candle(BTC, 0)
 
 
 def test_the_day_ticker_covers_at_most_a_day() -> None:

@@ -17,7 +17,7 @@ def last_price(futures: ccxt.binanceusdm) -> float:
 
 
 def test_markets_are_linear_perpetuals(futures: ccxt.binanceusdm) -> None:
-    market = futures.load_markets()[PAIR]
+    market = futures.load_markets(reload=True)[PAIR]
     assert market["linear"]
     assert market["swap"]
     assert market["contractSize"] == 1

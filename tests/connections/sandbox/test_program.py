@@ -17,6 +17,8 @@ from tests.sandbox_process import PROJECT, SandboxProcess
 
 from .test_replay import row, write
 
+QUICK = ["--synthetic", "1", "--history-hours", "1"]
+
 
 def start(*options: str) -> int:
     """Starts the program in this process; only for what ends by itself."""
@@ -92,12 +94,28 @@ def test_a_replay_says_what_it_read_and_quotes_it(tmp_path: Path) -> None:
 
 def test_the_first_account_comes_from_the_environment() -> None:
     first = {"CTS_SANDBOX_KEY": "first-key", "CTS_SANDBOX_SECRET": "first-secret"}
-    with SandboxProcess(environment=first) as sandbox:
+    with SandboxProcess(QUICK, environment=first) as sandbox:
         assert sandbox.ledger("first-key")["futures"]["balance"] == "10000"
 
 
+def test_a_first_account_that_cant_be_opened_is_one_plain_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTS_SANDBOX_KEY", "first-key")
+    monkeypatch.delenv("CTS_SANDBOX_SECRET", raising=False)
+    assert start() == 2
+    assert "CTS_SANDBOX_SECRET both" in capsys.readouterr().err
+    options = ["--synthetic", "1", "--history-hours", "1", "--state", str(tmp_path / "state.db")]
+    first = {"CTS_SANDBOX_KEY": "first-key", "CTS_SANDBOX_SECRET": "old"}
+    with SandboxProcess(options, environment=first):
+        pass
+    monkeypatch.setenv("CTS_SANDBOX_SECRET", "new")
+    assert start(*options) == 2
+    assert "with another secret" in capsys.readouterr().err
+
+
 def test_without_a_token_the_control_endpoints_are_closed() -> None:
-    with SandboxProcess(environment={"CTS_SANDBOX_CONTROL_TOKEN": ""}) as sandbox:
+    with SandboxProcess(QUICK, environment={"CTS_SANDBOX_CONTROL_TOKEN": ""}) as sandbox:
         answer = requests.post(f"{sandbox.base_url}/sandbox/accounts", timeout=5)
         assert answer.status_code == 403
         assert "CTS_SANDBOX_CONTROL_TOKEN" in answer.text
@@ -114,7 +132,7 @@ def test_the_server_loads_neither_django_nor_numpy_nor_ccxt() -> None:
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_the_process_ends_when_told(how: str) -> None:
-    with SandboxProcess() as sandbox:
+    with SandboxProcess(QUICK) as sandbox:
         url = f"{sandbox.base_url}/sandbox/status"
         getattr(sandbox, how)()
         with pytest.raises(requests.ConnectionError):

@@ -15,7 +15,7 @@ PAIR = "BTC/USDT"
 
 
 def test_markets_load_with_keys_and_carry_limits(spot: ccxt.binance) -> None:
-    markets = spot.load_markets()
+    markets = spot.load_markets(reload=True)
     market = markets[PAIR]
     assert market["precision"]["price"] == 0.01
     assert market["precision"]["amount"] == 0.00001

@@ -18,11 +18,12 @@ from tests.sandbox_process import SandboxError, SandboxProcess
 from . import test_futures_market, test_matching
 from .conftest import SYMBOL, Market, futures_client, spot_client
 
+QUICK = ["--synthetic", "3", "--history-hours", "1"]
 SPOT, PERP = "BTC/USDT", "BTC/USDT:USDT"
 
 
 def test_everything_survives_kill_9(tmp_path: Path) -> None:
-    options = ["--synthetic", "3", "--state", str(tmp_path / "state.db")]
+    options = [*QUICK, "--state", str(tmp_path / "state.db")]
     with SandboxProcess(options) as sandbox:
         account = sandbox.open_account()
         spot = spot_client(sandbox.base_url, account)
@@ -56,7 +57,7 @@ def test_everything_survives_kill_9(tmp_path: Path) -> None:
 
 
 def test_an_order_whose_answer_was_lost_is_there_after_kill_9(tmp_path: Path) -> None:
-    options = ["--synthetic", "3", "--state", str(tmp_path / "state.db")]
+    options = [*QUICK, "--state", str(tmp_path / "state.db")]
     with SandboxProcess(options) as sandbox:
         account = sandbox.open_account()
         spot = spot_client(sandbox.base_url, account)
@@ -72,7 +73,7 @@ def test_an_order_whose_answer_was_lost_is_there_after_kill_9(tmp_path: Path) ->
 
 def test_no_acknowledged_order_is_lost_at_any_moment(tmp_path: Path) -> None:
     """The process is killed in the middle of a stream of orders."""
-    options = ["--synthetic", "3", "--state", str(tmp_path / "state.db")]
+    options = [*QUICK, "--state", str(tmp_path / "state.db")]
     with SandboxProcess(options) as sandbox:
         account = sandbox.open_account(spot={"USDT": "1000000"})
         spot = spot_client(sandbox.base_url, account)
@@ -147,7 +148,7 @@ def test_missed_prices_are_played_through(tmp_path: Path) -> None:
 
 def test_a_state_file_of_another_feed_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "state.db")
-    with SandboxProcess(["--synthetic", "3", "--state", path]):
+    with SandboxProcess([*QUICK, "--state", path]):
         pass
     other = SandboxProcess(["--synthetic", "4", "--state", path])
     with pytest.raises(SandboxError, match="belongs to the feed synthetic:3"):
@@ -179,7 +180,7 @@ def test_the_state_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_stop_in_between_is_no_matter(tmp_path: Path) -> None:
-    options = ["--synthetic", "3", "--state", str(tmp_path / "state.db")]
+    options = [*QUICK, "--state", str(tmp_path / "state.db")]
     with SandboxProcess(options) as sandbox:
         sandbox.stop()
         assert not any("Traceback" in line for line in sandbox.output)
