@@ -5,13 +5,13 @@ const lost = document.getElementById("connection-lost");
 let lastAnswer = new Date();
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target.id === "dialog-body" && !dialog.open) {
+  if (event.detail.target.id === "dialog-body" && !dialog.open) {
     dialog.showModal();
   }
 });
 
 document.body.addEventListener("htmx:afterOnLoad", (event) => {
-  if (event.target.id === "live") {
+  if (event.detail.target.id === "live") {
     lastAnswer = new Date();
     lost.hidden = true;
   }
