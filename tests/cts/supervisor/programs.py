@@ -5,6 +5,8 @@ it is named, ignores SIGTERM.
 """
 
 import sys
+import tempfile
+from pathlib import Path
 
 from cts.supervisor import LogOutput, ProcessSpec, Supervisor
 
@@ -27,12 +29,14 @@ while True:
     time.sleep(0.1)
 """
 BROKER = """
-import signal, sys, time
+import os, signal, sys, time
+from pathlib import Path
 def stop(*_):
     print("broker stopped", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
 print("broker runs", flush=True)
+Path(os.environ["READY_FILE"]).touch()
 while True:
     time.sleep(0.1)
 """
@@ -48,8 +52,16 @@ def _python(name: str, program: str, **options: object) -> ProcessSpec:
 
 def main(names: list[str]) -> int:
     """Supervise the programs named until a signal."""
+    ready_file = Path(tempfile.gettempdir()) / "ready"
     specs = {
-        "broker": _python("broker", BROKER, needed_by_prepare=True, stop_stage=1),
+        "broker": _python(
+            "broker",
+            BROKER,
+            environment={"READY_FILE": str(ready_file)},
+            is_ready=ready_file.exists,
+            needed_by_prepare=True,
+            stop_stage=1,
+        ),
         "steady": _python("steady", STEADY),
         "stubborn": _python("stubborn", STUBBORN, grace_secs=1),
         "absent": ProcessSpec(name="absent", command=("/no/such/program",)),

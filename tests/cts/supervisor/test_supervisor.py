@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from contextlib import contextmanager
 
 import psutil
@@ -16,9 +17,14 @@ PROGRAM = [sys.executable, "-m", "tests.cts.supervisor.programs"]
 
 @contextmanager
 def supervising(*names):
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(BASE_DIR)}
-    with running([*PROGRAM, *names], environment) as up:
-        yield up
+    with tempfile.TemporaryDirectory() as own_folder:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(BASE_DIR),
+            "TMPDIR": own_folder,
+        }
+        with running([*PROGRAM, *names], environment) as up:
+            yield up
 
 
 def grandchild_of(up, name):
