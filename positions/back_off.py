@@ -1,4 +1,4 @@
-"""How long to wait before a refused order is replaced by a new one."""
+"""How long to wait before an order that came to nothing is replaced by a new one."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,12 +7,16 @@ from positions.choices import OrderState
 from positions.models import Order
 
 LONGEST_WAIT_S = 60
+CAME_TO_NOTHING = (OrderState.REJECTED, OrderState.EXPIRED, OrderState.CANCELED)
 
 
 def backing_off(orders: Sequence[Order], *, now: datetime) -> bool:
-    """Tell whether the newest refusal among `orders` is too fresh: 1 s, doubling up to 60 s."""
-    refused = [order for order in orders if order.state == OrderState.REJECTED]
-    if not refused:
+    """Tell whether the newest vain order of `orders` (oldest first) is too fresh to try again.
+
+    Vain: refused, or gone without a fill. 1 s, doubling up to 60 s.
+    """
+    vain = [one for one in orders if one.state in CAME_TO_NOTHING and not one.filled_quantity]
+    if not vain:
         return False
-    wait = timedelta(seconds=min(2 ** min(len(refused) - 1, 6), LONGEST_WAIT_S))
-    return now - refused[-1].created_at < wait
+    wait = timedelta(seconds=min(2 ** min(len(vain) - 1, 6), LONGEST_WAIT_S))
+    return now - vain[-1].created_at < wait

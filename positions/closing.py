@@ -68,7 +68,8 @@ def drive_close(
 
     Its stops are cancelled first and their end awaited: positions of one symbol and side share
     the exchange's net position, and a stop that fills beside the exit would eat into another
-    one's quantity. Then one reduce-only market order at a time. Raises LeaseLost.
+    one's quantity. Then one reduce-only market order at a time. What the exchange no longer holds
+    (reconciliation.write_off) is closed without one. Raises LeaseLost.
     """
     for stop in position.orders.filter(purpose=OrderPurpose.STOP_LOSS).exclude(state__in=ENDED):
         if OrderState(stop.state) in RESTING:
@@ -79,11 +80,21 @@ def drive_close(
     if position.state != PositionState.CLOSING:
         return
     exits = list(position.orders.filter(purpose=OrderPurpose.EXIT).order_by("id"))
-    if any(OrderState(order.state) not in ENDED for order in exits) or backing_off(exits, now=now):
+    if any(OrderState(order.state) not in ENDED for order in exits):
+        return
+    if position.close_reason == CloseReason.RECONCILED:
+        LivePosition.objects.filter(pk=position.pk, state=PositionState.CLOSING).update(
+            state=PositionState.CLOSED, closed_at=now
+        )
         return
     quantity = (position.open_quantity / spec.lot).to_integral_value(ROUND_FLOOR) * spec.lot
     if quantity <= 0:
+        # the exchange has made its lot larger since: what is left can't be sold
         log.error("closing_position_below_lot", position=position.pk)
+        LivePosition.objects.filter(pk=position.pk).update(lot=spec.lot)
+        refresh_position(position.pk, now=now)
+        return
+    if backing_off(exits, now=now):
         return
     order = record_intent(
         fence=fence,

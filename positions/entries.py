@@ -21,7 +21,7 @@ from positions.intents import record_intent
 from positions.models import LivePosition, Order, Refusal
 from positions.models.positions import OPEN_STATES
 from positions.refusals import MEANING, RefusalCode
-from positions.sizing import Sizing, SizingInput, size
+from positions.sizing import Sizing, SizingInput, size, with_room_for_spot_exit
 from positions.submission import submit
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class EntryContext:
     peak_equity: Decimal | None
     limits_from: datetime | None
     signal_age_limit_s: float
+    out_of_sync: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def open_position(
     money = money_facts(context, money_state(connection, open_positions, context, now), now)
     refusal = gates.before_sizing(
         _control_facts(signal, context, now),
-        _position_facts(signal, connection, open_positions),
+        _position_facts(signal, context, open_positions),
         money,
         gates.PriceFacts(
             known_market=spec is not None and spec.is_trading,
@@ -133,6 +134,8 @@ def open_position(
         min_notional=spec.min_notional,
         enforce_minimum=connection.enforce_minimum,
     )
+    if connection.market_type == MarketType.SPOT:
+        request = with_room_for_spot_exit(request, stop_loss_pct=signal.stop_loss_pct)
     sizing = size(request)
     refusal = sizing.refusal or gates.after_sizing(money, sizing.notional)
     if refusal is not None:
@@ -222,8 +225,9 @@ def _control_facts(signal: EntrySignal, context: EntryContext, now: datetime) ->
 
 
 def _position_facts(
-    signal: EntrySignal, connection: Connection, open_positions: list[LivePosition]
+    signal: EntrySignal, context: EntryContext, open_positions: list[LivePosition]
 ) -> gates.PositionFacts:
+    connection = context.connection
     of_symbol = [p for p in open_positions if p.symbol == signal.symbol]
     same_side = [p for p in of_symbol if p.side == signal.side]
     return gates.PositionFacts(
@@ -234,7 +238,8 @@ def _position_facts(
         of_other_side=len(of_symbol) - len(same_side),
         of_connection=len(open_positions),
         max_open_positions=connection.max_open_positions,
-        symbol_in_sync=all(p.sync_state != SyncState.OUT_OF_SYNC for p in of_symbol),
+        symbol_in_sync=signal.symbol not in context.out_of_sync
+        and all(p.sync_state != SyncState.OUT_OF_SYNC for p in of_symbol),
     )
 
 
@@ -254,14 +259,15 @@ def _record(
     request: SizingInput,
     now: datetime,
 ) -> Order | None:
-    """Commit position and intent together; None where somebody was first or live went off."""
+    """Commit position and intent together; None where somebody was first, or where live went off
+    or the engine was paused since the gates were asked."""
     with transaction.atomic():
         still_live = (
             Connection.objects.select_for_update(of=("self",))
             .filter(Q(pk=context.connection.pk), is_enabled=True, is_active=True, live_trading=True)
             .first()
         )
-        if still_live is None:
+        if still_live is None or not context.fence.permits_entries():
             return None
         position, created = LivePosition.objects.get_or_create(
             connection=still_live,

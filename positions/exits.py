@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 HUNDRED = Decimal(100)
+# A price this far beyond the stop says that the stop on the exchange did not do its work.
+STOP_FAILED_PCT = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class Exits:
         if self._at_or_beyond(self.take_profit_price(), last, losing=False):
             return "take_profit"
         return None
+
+    def has_stop_failed(self, last: Decimal) -> bool:
+        """Tell whether `last` is so far beyond the stop that waiting for its fill is no use: a
+        stop-limit order that was jumped over rests at its limit."""
+        level = self._away(-self.stop_loss_pct - STOP_FAILED_PCT)
+        return self._at_or_beyond(level, last, losing=True)
 
     def better(self, one: Decimal, other: Decimal) -> Decimal:
         """Give the better of two prices for this side."""

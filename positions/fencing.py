@@ -22,3 +22,10 @@ class Fence(Protocol):
     def confirm(self) -> None:
         """Check and lock the lease row in the caller's transaction; raises LeaseLost."""
         ...
+
+    def permits_entries(self) -> bool:
+        """Tell, in the caller's transaction, whether entries are wanted at this very moment.
+
+        Whoever pauses or stops the engine waits for the transaction: none begins after theirs.
+        """
+        ...

@@ -177,6 +177,6 @@ def _price(facts: PriceFacts) -> R | None:
 def _limits(money: MoneyFacts) -> R | None:
     if money.balance is None or money.balance_age_s is None:
         return R.BALANCE_UNKNOWN
-    if money.balance_age_s > BALANCE_VALID_S:
+    if money.balance_age_s > BALANCE_VALID_S or money.equity is None:
         return R.BALANCE_UNKNOWN
     return limit_hit(money)

@@ -39,7 +39,7 @@ def record_intent(
         position=position,
         purpose=purpose,
         cause=cause,
-        client_order_id=client_order_id(position.connection, cause),
+        client_order_id=client_order_id(position, cause),
         symbol=position.symbol,
         side=OrderSide.BUY if is_long == grows else OrderSide.SELL,
         position_side=position.side,

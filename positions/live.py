@@ -9,6 +9,7 @@ from django.db import transaction
 from positions.choices import CloseReason, OrderPurpose, OrderState, PositionState, Side
 from positions.exits import Exits, result_quote
 from positions.models import Fill, LivePosition, Order
+from positions.models.orders import UNKNOWN_FEE
 from positions.order_states import ENDED
 
 log = structlog.get_logger(__name__)
@@ -52,20 +53,20 @@ def refresh_position(position_id: int, *, now: datetime) -> LivePosition:
 def _sum_up(position: LivePosition, entries: list[Fill], leaves: list[Fill]) -> None:
     base, quote = _currencies(position.symbol)
     position.fees_quote, position.fees_known = ZERO, True
-    fee_in_base = ZERO
     for fill in (*entries, *leaves):
         if fill.fee_currency == quote:
             position.fees_quote += fill.fee
         elif fill.fee_currency == base:
             position.fees_quote += fill.fee * fill.price
-            fee_in_base += fill.fee
-        elif fill.fee:
+        elif fill.fee or fill.fee_currency == UNKNOWN_FEE:
             position.fees_known = False
     bought = sum((fill.quantity for fill in entries), ZERO)
     if bought:
         position.entry_price = sum((f.quantity * f.price for f in entries), ZERO) / bought
-        # on spot a fee in the base currency comes off what was bought
-        position.entry_quantity = bought - fee_in_base
+        # on spot a fee in the base currency comes off what was bought; a perpetual stays whole
+        is_spot = ":" not in position.symbol
+        kept_back = (f.fee for f in entries if is_spot and f.fee_currency == base)
+        position.entry_quantity = bought - sum(kept_back, ZERO)
         position.opened_at = entries[0].at
         exits = exits_of(position)
         if exits is not None:
@@ -98,18 +99,33 @@ def _follow_states(
         if entered and position.state == PositionState.OPENING:
             _close(position, CloseReason.NEVER_FILLED, now)
         return
-    if position.state == PositionState.CLOSED and position.close_reason == CloseReason.NEVER_FILLED:
+    is_empty = position.open_quantity < position.lot
+    written_off = position.close_reason == CloseReason.RECONCILED
+    if position.state == PositionState.CLOSED and not is_empty and not written_off:
         log.error("late_fill_reopens_position", position=position.pk)
-        position.state, position.closed_at, position.close_reason = PositionState.OPEN, None, ""
+        _reopen(position)
     if position.state == PositionState.OPENING and entered:
         position.state = PositionState.OPEN
-    if entered and leaves and position.open_quantity < position.lot:
-        if position.exit_quantity > position.entry_quantity:
-            log.error("position_left_more_than_it_entered", position=position.pk)
-        if position.state != PositionState.CLOSED:
-            last = max(leaves, key=lambda fill: (fill.at, fill.pk))
-            reason = orders[last.order_id].close_reason or position.close_reason
-            _close(position, CloseReason(reason or CloseReason.MANUAL), last.at)
+    if not entered or not is_empty or position.state == PositionState.CLOSED:
+        return
+    if position.exit_quantity > position.entry_quantity:
+        log.error("position_left_more_than_it_entered", position=position.pk)
+    if leaves:
+        last = max(leaves, key=lambda fill: (fill.at, fill.pk))
+        reason = orders[last.order_id].close_reason or position.close_reason
+        _close(position, CloseReason(reason or CloseReason.MANUAL), last.at)
+    elif position.state == PositionState.CLOSING:
+        # less than a lot is left of the entry after its fee: nothing that could be sold
+        _close(position, CloseReason(position.close_reason), now)
+
+
+def _reopen(position: LivePosition) -> None:
+    """After a late fill: what never filled is watched from now on, what had left leaves anew."""
+    position.closed_at = None
+    if position.close_reason == CloseReason.NEVER_FILLED:
+        position.state, position.close_reason = PositionState.OPEN, ""
+    else:
+        position.state = PositionState.CLOSING
 
 
 def _close(position: LivePosition, reason: CloseReason, at: datetime) -> None:

@@ -40,7 +40,8 @@ def change_state(
 
 
 def set_fields(order: Order, **fields: Any) -> None:
-    """Set fields that are no change of state."""
-    Order.objects.filter(pk=order.pk).update(**fields)
+    """Set fields that are no change of state; nothing happens where the state has moved on."""
+    if not Order.objects.filter(pk=order.pk, state=order.state).update(**fields):
+        return
     for name, value in fields.items():
         setattr(order, name, value)

@@ -20,10 +20,9 @@ TRANSITIONS: dict[S, frozenset[S]] = {
     S.PARTIALLY_FILLED: frozenset(
         {S.PARTIALLY_FILLED, S.FILLED, S.CANCEL_SENT, S.CANCELED, S.EXPIRED, S.REJECTED}
     ),
-    # open: the exchange refused the cancel, the order stands
-    S.CANCEL_SENT: frozenset(
-        {S.OPEN, S.PARTIALLY_FILLED, S.FILLED, S.CANCELED, S.EXPIRED, S.CANCEL_UNKNOWN}
-    ),
+    # open: the exchange refused the cancel, the order stands; rejected: a stop that triggered
+    # before the cancel arrived, and whose order the exchange refused
+    S.CANCEL_SENT: ANY_TRUTH | {S.CANCEL_UNKNOWN},
     S.CANCEL_UNKNOWN: ANY_TRUTH,
     S.FILLED: frozenset(),
     # a late fill after the end: taken, and reported loudly

@@ -23,6 +23,7 @@ from positions.fencing import Fence
 from positions.intents import record_intent
 from positions.models import LivePosition, Order
 from positions.order_states import ENDED
+from positions.sizing import SPOT_LIMIT_BEYOND_PCT
 from positions.submission import submit
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 RESTING = (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
-# A spot stop is a stop-limit order: its limit stands this far beyond the trigger.
-SPOT_LIMIT_BEYOND_PCT = Decimal(1)
 
 
 def ensure_stop(

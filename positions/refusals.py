@@ -52,7 +52,7 @@ MEANING: dict[RefusalCode, str] = {
     RefusalCode.MARGIN: "The free balance does not cover the order.",
     RefusalCode.DAILY_LOSS: "The realised loss of the day reached the connection's limit.",
     RefusalCode.DRAWDOWN: "The equity fell 20 % from its peak.",
-    RefusalCode.BALANCE_UNKNOWN: "The balance is not known, or older than 60 s.",
+    RefusalCode.BALANCE_UNKNOWN: "Balance or equity are not known, or older than 60 s.",
     RefusalCode.MARKET_UNKNOWN: "Lot, tick or minimum of the market are not known.",
     RefusalCode.PRICE_STALE: "The newest price is older than 5 s, or there is none.",
     RefusalCode.SPREAD: "The spread is above 0.5 %, or not known.",

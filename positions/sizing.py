@@ -1,11 +1,15 @@
 """How large an order is (domain section 9). Pure; every step is told, none is assumed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from positions.refusals import RefusalCode
 
 HUNDRED = Decimal(100)
+# A stop on spot is a stop-limit order: its limit stands this far beyond the trigger.
+SPOT_LIMIT_BEYOND_PCT = Decimal(1)
+# What a fee in the base currency and a price that moves on may take from an exit on spot.
+SPOT_RESERVE_PCT = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,18 @@ def size(request: SizingInput) -> Sizing:
         )
     steps.append(f"enforce minimum is on: raised to {least}")
     return Sizing(least, least * request.price, None, True, tuple(steps))
+
+
+def with_room_for_spot_exit(request: SizingInput, *, stop_loss_pct: Decimal) -> SizingInput:
+    """Give `request` with a minimum whose stop and exit are no smaller than the exchange allows.
+
+    On spot the minimum holds for every order: also at the stop's limit, after the fee and the
+    rounding to the lot. On perpetuals orders that only reduce are exempt.
+    """
+    kept = 1 - (stop_loss_pct + SPOT_LIMIT_BEYOND_PCT + SPOT_RESERVE_PCT) / HUNDRED
+    least = max(request.min_notional, request.min_quantity * request.price)
+    room = least / max(kept, Decimal("0.1")) + request.lot * request.price
+    return replace(request, min_notional=room)
 
 
 def _on_lot(quantity: Decimal, lot: Decimal, rounding: str) -> Decimal:

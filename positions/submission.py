@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 ASK_SOON = timedelta(milliseconds=500)
+# Whoever stood still for longer between marking an order sent and sending it does not send it: the
+# time after which absence is believed counts from the mark.
+SEND_WITHIN = timedelta(seconds=3)
 
 
 def submit(*, order: Order, gateway: "Gateway", fence: Fence) -> Order:
@@ -45,7 +48,8 @@ def submit(*, order: Order, gateway: "Gateway", fence: Fence) -> Order:
 
 def send(*, order: Order, gateway: "Gateway", fence: Fence) -> Order:
     """Send an order that is marked sent, or send it again under the same id after its window."""
-    if not fence.holds():
+    marked_at = order.sent_at or order.created_at
+    if not fence.holds() or timezone.now() - marked_at > SEND_WITHIN:
         raise LeaseLost(f"order {order.pk} is marked sent and will be asked for")
     try:
         report = gateway.submit(ticket_of(order))
@@ -67,10 +71,19 @@ def send(*, order: Order, gateway: "Gateway", fence: Fence) -> Order:
         now = timezone.now()
         log.warning("order_refused", order=order.pk, code=error.code, error=str(error))
         fields = {"error_code": error.code, "error_message": str(error)[:1000]}
-        change_state(order, OrderState.REJECTED, now=now, detail=fields, **fields)
-        refresh_position(order.position_id, now=now)
+        with transaction.atomic():
+            change_state(order, OrderState.REJECTED, now=now, detail=fields, **fields)
+            refresh_position(order.position_id, now=now)
         return order
     return apply_report(order=order, report=report, gateway=gateway)
+
+
+def give_up(*, order: Order, reason: str) -> None:
+    """End an intent that was never sent and has nothing to do any more."""
+    now = timezone.now()
+    with transaction.atomic():
+        change_state(order, OrderState.DENIED, now=now, detail={"reason": reason})
+        refresh_position(order.position_id, now=now)
 
 
 def resend(*, order: Order, gateway: "Gateway", fence: Fence) -> Order:

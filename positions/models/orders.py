@@ -8,6 +8,9 @@ from positions.choices import OrderKind, OrderPurpose, OrderSide, OrderState, Si
 from positions.models.positions import LivePosition
 from positions.order_states import UNSETTLED
 
+# The fee currency of a fill whose fee the exchange did not tell.
+UNKNOWN_FEE = "unknown"
+
 
 class Order(models.Model):
     """One order, committed as an intent before anything is sent (design section 5)."""

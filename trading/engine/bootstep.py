@@ -18,7 +18,7 @@ def current_host() -> EngineHost | None:
 class EngineHostStep(bootsteps.StartStopStep):
     """Starts the host with the worker; a warm shutdown releases its engines."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
     def include_if(self, parent: Any) -> bool:
         """Join workers that consume the queue `engines`."""

@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Self
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from positions.choices import PositionState
+from positions.choices import OrderState, PositionState, StopKind
 from positions.fencing import LeaseLost
-from positions.models import LivePosition
+from positions.models import LivePosition, Order
 from trading.choices import DesiredState
 from trading.models import Engine
 
@@ -32,14 +32,29 @@ def _end_of_lease() -> ExpressionWrapper:
 def claimable() -> QuerySet[Engine]:
     """Give engines that somebody wants and nobody holds, the longest abandoned first.
 
-    Wanted: its connection is active and it is not to be stopped; or a position is being closed.
+    Wanted: its connection is active and it is not to be stopped; or a position can't be left.
     """
-    closing = LivePosition.objects.filter(state=PositionState.CLOSING).values("connection_id")
     wanted = Q(connection__is_active=True) & ~Q(desired=DesiredState.STOPPED)
     return Engine.objects.filter(
-        wanted | Q(connection__in=closing),
+        wanted | Q(connection__in=unfinished().values("connection_id")),
         Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now()),
     ).order_by(F("lease_expires_at").asc(nulls_first=True), "id")
+
+
+def unfinished() -> QuerySet[LivePosition]:
+    """Give positions that need an engine even where it is to be stopped.
+
+    They are closing or on their way in, have no stop yet, or an order of theirs has no answer. A
+    lost entry keeps nobody: it is asked for again when the engine runs.
+    """
+    orders = Order.objects.filter(position=OuterRef("pk"))
+    in_flight = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN)
+    opening = Q(state=PositionState.OPENING) & ~Exists(orders.filter(state=OrderState.LOST))
+    unprotected = Q(state=PositionState.OPEN, stop_kind=StopKind.NONE)
+    unanswered = Q(state=PositionState.OPEN) & Exists(orders.filter(state__in=in_flight))
+    return LivePosition.objects.filter(
+        Q(state=PositionState.CLOSING) | opening | unprotected | unanswered
+    )
 
 
 class Lease:
@@ -49,6 +64,7 @@ class Lease:
         self.engine_id = engine_id
         self.holder = holder
         self.token = token
+        self.progress_at = claimed_at
         self._sends_until = claimed_at + EXPIRES_S - MARGIN_S
 
     @classmethod
@@ -75,8 +91,7 @@ class Lease:
         renewed = self._mine().update(
             lease_expires_at=_end_of_lease(), heartbeat_at=Now(), **fields
         )
-        if renewed:
-            self._sends_until = started + EXPIRES_S - MARGIN_S
+        self._sends_until = started + EXPIRES_S - MARGIN_S if renewed else 0.0
         return bool(renewed)
 
     def release(self) -> None:
@@ -94,6 +109,11 @@ class Lease:
             raise transaction.TransactionManagementError("expected confirm() in a transaction")
         if not self._mine().select_for_update(of=("self",)).values_list("pk").first():
             raise LeaseLost(f"engine {self.engine_id}: token {self.token} is not the newest")
+
+    def permits_entries(self) -> bool:
+        """Tell, in the caller's transaction, whether the engine is to run and is not halted."""
+        wanted = Q(desired=DesiredState.RUNNING, halted_at=None)
+        return bool(self._mine().filter(wanted).select_for_update(of=("self",)).first())
 
     def _mine(self) -> QuerySet[Engine]:
         return Engine.objects.filter(

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 
 import structlog
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
+from django.db.models import F
 from django.utils import timezone
 
 from positions.fencing import LeaseLost
@@ -26,6 +27,8 @@ ERRORS_BEFORE_RESTART = 10
 LONGEST_BACK_OFF_S = 60.0
 RESTARTS_ALLOWED = 3
 RESTART_WINDOW_S = 300.0
+# Every request has its timeout; only many of them in a row or a fault take so long.
+LONGEST_TURN_S = 300.0
 
 
 class EngineRunner:
@@ -48,6 +51,7 @@ class EngineRunner:
         self._cycle_ms: deque[float] = deque(maxlen=CYCLES_REMEMBERED)
         self._begun_at: deque[float] = deque(maxlen=CYCLES_REMEMBERED)
         self._cycles = self._failed = 0
+        self._turn_began = self.next_turn
 
     @property
     def engine_id(self) -> int:
@@ -56,7 +60,7 @@ class EngineRunner:
 
     def turn(self) -> None:
         """Start up or run one cycle; then `next_turn` says when again, or `is_done` is set."""
-        began = time.monotonic()
+        began = self._turn_began = time.monotonic()
         close_old_connections()
         try:
             if not self._started:
@@ -67,29 +71,37 @@ class EngineRunner:
         except LeaseLost as lost:
             log.warning("lease_lost", engine=self.engine_id, reason=str(lost))
             self.is_done = True
-        except Exception as error:  # noqa: BLE001 - one engine's fault must not end the host
+        except Exception as error:
+            log.exception("engine_turn_failed", engine=self.engine_id)
             self._failed_turn(error)
         finally:
             close_old_connections()
 
+    def is_stuck(self) -> bool:
+        """Tell whether a turn under way has shown no progress for so long that it hangs."""
+        since = max(self._turn_began, self.lease.progress_at)
+        return self.is_busy and time.monotonic() - since > LONGEST_TURN_S
+
     def renew(self) -> bool:
         """Renew the lease with heartbeat and figures; False where it is lost."""
         figures: dict[str, object] = {}
+        cycles = failed = 0
         if self._cycle_ms:
             ordered = sorted(self._cycle_ms)
+            cycles, failed = self._cycles, self._failed
             figures = {
                 "last_cycle_ms": self._cycle_ms[-1],
                 "mean_cycle_ms": sum(ordered) / len(ordered),
                 "p99_cycle_ms": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
                 "achieved_interval_ms": self._achieved_interval_ms(),
-                "cycles": self.session.engine.cycles + self._cycles,
-                "failed_cycles": self.session.engine.failed_cycles + self._failed,
+                "cycles": F("cycles") + cycles,
+                "failed_cycles": F("failed_cycles") + failed,
             }
         renewed = self.lease.renew(**figures)
         if renewed and figures:
-            self.session.engine.cycles += self._cycles
-            self.session.engine.failed_cycles += self._failed
-            self._cycles = self._failed = 0
+            # the cycle's thread may have counted on meanwhile
+            self._cycles -= cycles
+            self._failed -= failed
         return renewed
 
     def release(self) -> None:
@@ -123,15 +135,19 @@ class EngineRunner:
 
     def _failed_turn(self, error: Exception) -> None:
         """Back off 1 s doubling to 60 s with jitter; restart after ten errors in a row."""
-        log.error("engine_turn_failed", engine=self.engine_id, exc_info=error)
         self._failed += 1
         self._errors_in_row += 1
         wait = min(2.0 ** min(self._errors_in_row - 1, 6), LONGEST_BACK_OFF_S)
         self.next_turn = time.monotonic() + wait * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
         message = f"{type(error).__name__}: {error}"[:1000]
-        self.lease.renew(last_error=message, last_error_at=timezone.now())
-        if self._errors_in_row % ERRORS_BEFORE_RESTART == 0:
-            self._restart(message)
+        try:
+            self.lease.renew(last_error=message, last_error_at=timezone.now())
+            if self._errors_in_row % ERRORS_BEFORE_RESTART == 0:
+                self._restart(message)
+        except LeaseLost:
+            self.is_done = True
+        except DatabaseError as unwritten:
+            log.warning("engine_error_not_written", engine=self.engine_id, error=str(unwritten))
 
     def _restart(self, message: str) -> None:
         now = time.monotonic()

@@ -31,6 +31,8 @@ class Session:
     balance: Balance | None = None
     balance_asked_at: datetime | None = None
     compared_at: datetime | None = None
+    out_of_sync: frozenset[str] = frozenset()
+    vanished_answers: dict[tuple[str, str], int] = field(default_factory=dict)
     equity: Decimal | None = None
 
     @property

@@ -1,7 +1,6 @@
 """From what Real sets opened on paper to live entries: gates, size, order, stop."""
 
 import time
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,7 +21,6 @@ from trading.tournament.set_spec import parse_code, split_key
 
 log = structlog.get_logger(__name__)
 LONGEST_SIGNAL_AGE_S = 15.0
-Prices = Mapping[str, BoardPrice]
 
 
 def act_on_signals(session: Session) -> None:
@@ -77,6 +75,7 @@ def entry_context(session: Session) -> EntryContext:
         peak_equity=engine.peak_equity_quote,
         limits_from=engine.limits_from,
         signal_age_limit_s=min(LONGEST_SIGNAL_AGE_S, max(2.0, frame_s / 4)),
+        out_of_sync=session.out_of_sync,
     )
 
 

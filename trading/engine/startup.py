@@ -6,16 +6,15 @@ import structlog
 from django.utils import timezone
 
 from connections.gateway.errors import GatewayError
-from positions.choices import OrderPurpose, OrderState
-from positions.live import refresh_position
+from positions.choices import OrderState
 from positions.models import Order
-from positions.order_changes import change_state
 from positions.order_states import UNSETTLED
-from positions.reconciliation import compare_positions
-from positions.settlement import settle
+from positions.settlement import is_wanted, settle
+from positions.submission import give_up
 from trading.choices import Phase
 from trading.engine.session import Session
 from trading.engine.state import note_phase
+from trading.engine.upkeep import compare, look_after_positions
 from trading.market.candles import fetch_missing
 from trading.market.symbols import choose_symbols, sync_markets
 from trading.models import Engine, Market
@@ -28,9 +27,14 @@ log = structlog.get_logger(__name__)
 def start_up(session: Session, book_of: Callable[[int], LiveBook]) -> None:
     """Bring an engine to the point where it may decide. May be repeated from the beginning.
 
-    Raises GatewayError where the exchange does not answer and LeaseLost.
+    What is open is looked after from the first moment on: a position whose stop a crash prevented
+    does not wait for the history. Raises GatewayError where the exchange does not answer and
+    LeaseLost.
     """
     _note(session, Phase.SYMBOLS)
+    session.specs = session.reach().markets()
+    settle_what_was_left(session)
+    look_after_positions(session)
     load_symbols(session)
     _note(session, Phase.HISTORY)
     book = book_of(_load_history(session))
@@ -39,8 +43,7 @@ def start_up(session: Session, book_of: Callable[[int], LiveBook]) -> None:
     session.book, session.openings_seen = book, book.number
     _note(session, Phase.RECONCILE)
     settle_what_was_left(session)
-    compare_positions(connection=session.connection, gateway=session.reach())
-    session.compared_at = timezone.now()
+    compare(session)
     _note(session, Phase.CYCLE, 100)
 
 
@@ -63,20 +66,16 @@ def settle_what_was_left(session: Session) -> None:
     """Settle every order of a former holder before the first decision (design promise 2).
 
     An entry that was never sent is given up, its moment has passed; exits and stops that were
-    never sent stay intents, the cycle sends them if they are still wanted. Raises GatewayError
-    where an order that was sent can't be asked for.
+    never sent stay intents, the cycle sends them if they are still wanted. What the exchange does
+    not answer for stays in doubt and is asked for again.
     """
     gateway = session.reach()
     left = Order.objects.filter(connection=session.connection, state__in=UNSETTLED)
     for order in left.select_related("position", "position__connection").order_by("id"):
-        now = timezone.now()
-        if order.state == OrderState.INTENT:
-            if order.purpose == OrderPurpose.ENTRY:
-                detail = {"reason": "never sent, its moment has passed"}
-                change_state(order, OrderState.DENIED, now=now, detail=detail)
-                refresh_position(order.position_id, now=now)
-            continue
-        settle(order=order, gateway=gateway)
+        if order.state != OrderState.INTENT:
+            settle(order=order, gateway=gateway)
+        elif not is_wanted(order):
+            give_up(order=order, reason="never sent, its moment has passed")
     log.info("orders_settled", connection=session.connection.pk)
 
 
@@ -100,6 +99,7 @@ def _load_history(session: Session) -> int:
             )
         except GatewayError as error:
             log.warning("history_not_loaded", symbol=market.symbol, error=str(error))
+        look_after_positions(session)
         _note(session, Phase.HISTORY, number * 100 // total)
     return tournament.pk
 

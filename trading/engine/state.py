@@ -1,8 +1,11 @@
 """What an engine really does, written down: actual state, phase, progress, with a history."""
 
+import time
+
 from django.db import transaction
 from django.utils import timezone
 
+from positions.fencing import LeaseLost
 from trading.choices import ActualState, Phase
 from trading.engine.lease import Lease
 from trading.models import Engine, EngineChange
@@ -35,6 +38,8 @@ def note_actual(
 
 
 def note_phase(*, engine: Engine, lease: Lease, phase: Phase, progress_pct: int = 0) -> None:
-    """Write where a starting engine is; this also renews its lease."""
-    lease.renew(phase=phase, progress_pct=progress_pct)
+    """Write where a starting engine is; this also renews its lease. Raises LeaseLost."""
+    if not lease.renew(phase=phase, progress_pct=progress_pct):
+        raise LeaseLost(f"engine {engine.pk}: the lease ran out while it started")
+    lease.progress_at = time.monotonic()
     engine.phase, engine.progress_pct = phase, progress_pct
