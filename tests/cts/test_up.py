@@ -96,7 +96,7 @@ def test_kill_9_of_up_takes_workers_of_workers_too_and_the_password_is_shown_onc
         assert up.log.count("This password is shown only once") == 1
         eventually(lambda: _pool(up), what="the pool of the worker jobs")
         assert up.child(EVERYTHING["web"]).children()
-        assert len(up.descendants()) >= 10
+        assert len(up.descendants()) >= 9  # with Valkey ten
         up.process.kill()
         eventually(lambda: not up.left_over(), within_secs=10, what="all descendants are gone")
 
