@@ -32,7 +32,7 @@ def problem(
     body: dict[str, Any] = {
         "type": f"urn:cts:problem:{code}" if code else "about:blank",
         "title": HTTPStatus(status).phrase,
-        "status": status,
+        "status": int(status),
         "detail": detail,
     }
     if errors:

@@ -47,7 +47,7 @@ class RotationSerializer(TokenRefreshSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         """Give the next pair; raises AuthenticationFailed for a token of a former password."""
         payload = self.token_class(attrs["refresh"]).payload
-        person = User.objects.filter(pk=payload.get(api_settings.USER_ID_CLAIM)).first()
+        person = User.objects.filter(pk=payload.get(api_settings.USER_ID_CLAIM, 0)).first()
         claim = payload.get(api_settings.REVOKE_TOKEN_CLAIM)
         if person is None or claim != get_md5_hash_password(person.password):
             raise AuthenticationFailed(REFRESH_REFUSED)
