@@ -58,3 +58,9 @@ MEANING: dict[RefusalCode, str] = {
     RefusalCode.SPREAD: "The spread is above 0.5 %, or not known.",
     RefusalCode.BELOW_MINIMUM: "The order is below the exchange's minimum.",
 }
+
+
+def markdown_table() -> str:
+    """Give the table of the documents: every code with its meaning."""
+    rows = (f"| `{code}` | {MEANING[code]} |" for code in RefusalCode)
+    return "\n".join(("| Code | Meaning |", "|---|---|", *rows))

@@ -15,6 +15,8 @@ from tests.factories import ConnectionFactory, FillFactory, LivePositionFactory,
 
 pytestmark = pytest.mark.django_db
 SPOT, PERPETUAL = "BTC/USDT", "BTC/USDT:USDT"
+BASE_FEE = {"fee": Decimal("0.0001"), "fee_currency": "BTC"}
+TINY_FEE = {"fee": Decimal("0.000001"), "fee_currency": "BTC"}
 
 
 def position_of(symbol: str = PERPETUAL, side: Side = Side.LONG) -> LivePosition:
