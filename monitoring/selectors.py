@@ -34,7 +34,7 @@ from positions.models import LivePosition, PseudoPosition
 from positions.models.positions import OPEN_STATES
 from trading.market.board import BoardPrice
 from trading.models import Engine, Tournament, TournamentSet
-from trading.tournament.stages import Stage
+from trading.tournament.stage import Stage
 
 TICKER_BASES = ("BTC", "ETH", "BNB", "SOL")
 OPEN_SHOWN = 200

@@ -8,7 +8,7 @@ from cts.roles import Act
 from monitoring.access import PageRequest, page
 from monitoring.set_words import words_of_key
 from trading.models import StageChange, Tournament, TournamentSet
-from trading.tournament.stages import Stage
+from trading.tournament.stage import Stage
 
 SETS_SHOWN = 50
 CHANGES_SHOWN = 50

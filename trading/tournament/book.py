@@ -33,9 +33,9 @@ from trading.tournament.set_spec import (
     split_key,
 )
 from trading.tournament.set_state import OpenPosition, SetState
+from trading.tournament.stage import Stage
 from trading.tournament.stages import (
     BEGINNING_MS,
-    Stage,
     judge,
     next_check_ms,
     requirements_for_next,

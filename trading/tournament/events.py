@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from trading.tournament.closed_positions import ClosedPosition
 from trading.tournament.set_spec import Side
-from trading.tournament.stages import Stage, StageChange
+from trading.tournament.stage import Stage
+from trading.tournament.stages import StageChange
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from trading.models import Candle, Market, Tournament
 from trading.tournament.book import Book, OutOfOrderFrameError
 from trading.tournament.events import Advance, PositionOpened
 from trading.tournament.grid import Grid
-from trading.tournament.stages import Stage
+from trading.tournament.stage import Stage
 from trading.tournament.storage import gates_of, store_advances
 
 log = structlog.get_logger(__name__)

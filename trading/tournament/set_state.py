@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trading.tournament.set_spec import SetSpec, Side
-from trading.tournament.stages import Stage
+from trading.tournament.stage import Stage
 from trading.tournament.statistics import Statistics
 
 

@@ -22,13 +22,13 @@ Where the table of stages leaves a choice:
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from trading.tournament import requirements
 from trading.tournament.gates import Gates
 from trading.tournament.requirements import Requirement
 from trading.tournament.results import Results
+from trading.tournament.stage import Stage
 from trading.tournament.statistics import (
     MS_PER_HOUR,
     chance_of_luck,
@@ -42,35 +42,6 @@ BEGINNING_MS = -(2**62)
 NO_CHECK_MS = 2**62
 """The next check of a set that only a newly closed position can move."""
 
-
-class Stage(StrEnum):
-    """The rungs from low to high; the order is part of the contract."""
-
-    BASE_FAILED = "base_failed"
-    BASE_EVALUATING = "base_evaluating"
-    BASE_PAUSED = "base_paused"
-    BASE_ACTIVE = "base_active"
-    MAIN = "main"
-    REAL = "real"
-
-    @property
-    def code(self) -> int:
-        """Its place from low to high: what arrays and checkpoints hold."""
-        return _CODES[self]
-
-    @classmethod
-    def of_code(cls, code: int) -> "Stage":
-        """The stage of a place."""
-        return _STAGES[code]
-
-    @property
-    def counts_after_entering(self) -> bool:
-        """Whether only positions opened after entering count (Main, Real)."""
-        return self in (Stage.MAIN, Stage.REAL)
-
-
-_STAGES = tuple(Stage)
-_CODES = {stage: code for code, stage in enumerate(_STAGES)}
 
 FALLS = {
     Stage.BASE_EVALUATING: Stage.BASE_FAILED,

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.tournament.stages import BEGINNING_MS, NO_CHECK_MS, Stage, Standing
+from trading.tournament.stage import Stage
+from trading.tournament.stages import BEGINNING_MS, NO_CHECK_MS, Standing
 
 STANDING_DTYPE = np.dtype(
     [

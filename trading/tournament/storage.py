@@ -17,7 +17,7 @@ from trading.models import StageChange, Tournament, TournamentSet
 from trading.tournament.events import Advance
 from trading.tournament.gates import DEFAULT_GATES, PRACTICE_GATES, Gates
 from trading.tournament.grid import PRACTICE_GRID
-from trading.tournament.stages import Stage
+from trading.tournament.stage import Stage
 
 HISTORY_FRAMES = 500
 

@@ -11,7 +11,8 @@ from trading.candle_arrays import Candles
 from trading.tournament.gates import Gates
 from trading.tournament.grid import Grid
 from trading.tournament.results import Results
-from trading.tournament.stages import Stage, StageChange, Standing, judge
+from trading.tournament.stage import Stage
+from trading.tournament.stages import StageChange, Standing, judge
 
 
 @dataclass

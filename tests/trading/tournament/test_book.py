@@ -15,7 +15,8 @@ from trading.tournament.book import Book, OutOfOrderFrameError, UnknownSymbolErr
 from trading.tournament.gates import DEFAULT_GATES, PRACTICE_GATES, Gates
 from trading.tournament.grid import PRACTICE_GRID, Grid
 from trading.tournament.set_spec import InvalidSetError, Side, Source, Trailing, parse_code, set_key
-from trading.tournament.stages import CLIMBS, FALLS, Stage
+from trading.tournament.stage import Stage
+from trading.tournament.stages import CLIMBS, FALLS
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 GRID = Grid(

@@ -15,7 +15,7 @@ from trading.tournament.backtest import backtest_set
 from trading.tournament.grid import PRACTICE_GRID
 from trading.tournament.live_book import LiveBook
 from trading.tournament.set_spec import parse_code, split_key
-from trading.tournament.stages import Stage
+from trading.tournament.stage import Stage
 from trading.tournament.storage import add_symbols
 
 pytestmark = pytest.mark.django_db

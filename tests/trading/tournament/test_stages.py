@@ -6,12 +6,12 @@ import pytest
 
 from trading.tournament.gates import DEFAULT_GATES, PRACTICE_GATES
 from trading.tournament.results import Results
+from trading.tournament.stage import Stage
 from trading.tournament.stages import (
     BEGINNING_MS,
     CLIMBS,
     FALLS,
     NO_CHECK_MS,
-    Stage,
     Standing,
     judge,
     next_check_ms,
