@@ -1,13 +1,16 @@
 """Tournaments: the sets at Main and Real, and how the stages moved."""
 
+from typing import Any
+
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from cts.roles import Act
 from monitoring.access import PageRequest, page
-from monitoring.set_words import words_of_key
+from monitoring.set_words import words_of_key, words_of_lacking
 from trading.models import StageChange, Tournament, TournamentSet
+from trading.tournament.set_spec import split_key
 from trading.tournament.stage import Stage
 
 SETS_SHOWN = 50
@@ -30,7 +33,16 @@ def tournament_list(request: PageRequest) -> HttpResponse:
     )
     context = {
         "tournaments": [(row, max(row.frames.values(), default=None)) for row in tournaments],
+        "nearest": [
+            (row, best, split_key(best["key"])[0], words_of_key(best["key"]), _lacking(best))
+            for row in tournaments
+            for best in row.standing.get("best", [])
+        ],
         "sets": [(row, words_of_key(row.key)) for row in sets],
         "changes": [(row, words_of_key(row.set_key)) for row in changes],
     }
     return render(request, "tournaments/tournaments.html", context)
+
+
+def _lacking(best: dict[str, Any]) -> list[str]:
+    return [words_of_lacking(each) for each in best["lacking"]]

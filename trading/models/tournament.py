@@ -25,6 +25,10 @@ class Tournament(models.Model):
         default=dict,
         help_text="By symbol: opening time of the newest frame whose events are all stored",
     )
+    standing = models.JSONField(
+        default=dict,
+        help_text="After the newest frame: sets on each rung, and the best with what they lack",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

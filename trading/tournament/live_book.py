@@ -19,7 +19,7 @@ from trading.tournament.book import Book, OutOfOrderFrameError
 from trading.tournament.events import Advance, PositionOpened
 from trading.tournament.grid import Grid
 from trading.tournament.stage import Stage
-from trading.tournament.storage import gates_of, store_advances
+from trading.tournament.storage import gates_of, standing_of, store_advances
 
 log = structlog.get_logger(__name__)
 OPENINGS_KEPT = 10_000
@@ -89,7 +89,7 @@ class LiveBook:
             if candles is not None:
                 history[market.symbol] = candles
         advances = list(book.replay(history))
-        store_advances(tournament.pk, advances)
+        store_advances(tournament.pk, advances, standing_of(book))
         self._book, self._unstored = book, []
         log.info("book_replayed", tournament=tournament.pk, frames=len(advances))
         return len(advances)
@@ -113,7 +113,9 @@ class LiveBook:
                 self._unstored.append(book.advance(symbol, *row[1:]))
             except (InvalidCandlesError, OutOfOrderFrameError) as error:
                 log.error("candle_unusable", symbol=symbol, open_ms=row[1], error=str(error))
-        store_advances(tournament.pk, self._unstored)
+        if not self._unstored:
+            return 0
+        store_advances(tournament.pk, self._unstored, standing_of(book))
         advances, self._unstored = self._unstored, []
         for advance in advances:
             for opened in advance.opened:

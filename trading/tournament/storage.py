@@ -4,8 +4,10 @@ A book is a pure function of the candles, so every host that runs it stores the 
 are idempotent, and `frames` says for each symbol up to where all is stored.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -14,12 +16,14 @@ from positions.pseudo import PseudoClosed, PseudoOpened, record_pseudo
 from trading.choices import TIMEFRAME_MS, GateProfile, Timeframe
 from trading.market.venues import Venue
 from trading.models import StageChange, Tournament, TournamentSet
+from trading.tournament.book import Book
 from trading.tournament.events import Advance
 from trading.tournament.gates import DEFAULT_GATES, PRACTICE_GATES, Gates
 from trading.tournament.grid import PRACTICE_GRID
 from trading.tournament.stage import Stage
 
 HISTORY_FRAMES = 500
+BEST_SHOWN = 5
 
 
 def tournament_of(venue: Venue, *, timeframe: str = Timeframe.M1, now: datetime) -> Tournament:
@@ -61,11 +65,25 @@ def add_symbols(tournament: Tournament, symbols: Iterable[str]) -> Tournament:
     return row
 
 
-def store_advances(tournament_id: int, advances: Sequence[Advance]) -> None:
+def standing_of(book: Book) -> dict[str, Any]:
+    """Give how many sets stand on each rung, and the best below Real with what each lacks."""
+    best: list[dict[str, Any]] = []
+    for stage in (Stage.MAIN, Stage.BASE_ACTIVE, Stage.BASE_EVALUATING):
+        for key in book.best_at(stage, BEST_SHOWN - len(best)):
+            lacking = [asdict(each) for each in book.distance_to_next(key) if not each.met]
+            best.append({"key": key, "stage": stage.value, "lacking": lacking})
+    counts = {stage.value: count for stage, count in book.counts_by_stage().items()}
+    return {"counts": counts, "best": best}
+
+
+def store_advances(
+    tournament_id: int, advances: Sequence[Advance], standing: Mapping[str, Any]
+) -> None:
     """Store stage changes, sets and pseudo positions of these frames in one transaction.
 
-    Frames that are stored already are passed over. Rows are kept for sets from Base active upward
-    and for pseudo positions opened at Main or Real; the rest is computed when asked for.
+    `standing` is standing_of() the book after them. Frames that are stored already are passed
+    over. Rows are kept for sets from Base active upward and for pseudo positions opened at Main or
+    Real; the rest is computed when asked for.
     """
     if not advances:
         return
@@ -84,7 +102,8 @@ def store_advances(tournament_id: int, advances: Sequence[Advance]) -> None:
         )
         for each in fresh:
             tournament.frames[each.symbol] = each.frame_ms
-        tournament.save(update_fields=["frames"])
+        tournament.standing = standing
+        tournament.save(update_fields=["frames", "standing"])
 
 
 def _store_stages(tournament: Tournament, advances: Sequence[Advance]) -> None:

@@ -159,7 +159,7 @@ def test_frames_that_could_not_be_stored_are_stored_with_the_next(tournament, mo
     book = LiveBook(tournament.pk)
     book.catch_up()
 
-    def fail(*_args):
+    def fail(*_args, **_options):
         raise DatabaseError("the database went away")
 
     _close_part(120, 160)
@@ -187,6 +187,22 @@ def test_a_new_symbol_joins_and_none_is_ever_dropped(tournament):
     assert grown.symbols == [*SYMBOLS, "SOL/USDT:USDT"]
     book.catch_up()
     assert set(Tournament.objects.get().frames) == {*SYMBOLS, "SOL/USDT:USDT"}
+
+
+def test_how_far_the_best_are_is_stored_with_the_frames(tournament):
+    Tournament.objects.update(environment="live", gate_profile="default")
+    Market.objects.update(environment="live")
+    _close_part(0, 200)
+    LiveBook(tournament.pk).catch_up()
+    standing = Tournament.objects.get().standing
+    assert sum(standing["counts"].values()) == 2 * PRACTICE_GRID.sets_per_symbol
+    assert standing["counts"]["real"] == 0
+    assert 0 < len(standing["best"]) <= 5
+    first = standing["best"][0]
+    assert first["stage"] == "base_evaluating"
+    closed = next(each for each in first["lacking"] if each["gate"] == "active_min_closed")
+    assert closed["needed"] == 50
+    assert 0 < closed["found"] < 50
 
 
 def test_nothing_new_costs_three_queries(tournament, django_assert_num_queries):
