@@ -18,6 +18,7 @@ from positions import gates
 from positions.choices import OrderKind, OrderPurpose, PositionSource, Side, SyncState
 from positions.fencing import Fence
 from positions.intents import record_intent
+from positions.live import realised_since
 from positions.models import LivePosition, Order, Refusal
 from positions.models.positions import OPEN_STATES
 from positions.refusals import MEANING, RefusalCode
@@ -163,7 +164,10 @@ def money_state(
     context: EntryContext,
     now: datetime,
 ) -> MoneyState:
-    """Give what is at stake and what the day has cost. One query."""
+    """Give what is at stake and what the day has cost, or the time since somebody resumed.
+
+    A closed position counts whole on the day it closed. One query.
+    """
     since = datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
     if context.limits_from is not None:
         since = max(since, context.limits_from)
@@ -177,9 +181,7 @@ def money_state(
         ),
         Decimal(0),
     )
-    realised += sum(
-        (p.realised_quote - p.fees_quote + p.funding_quote for p in open_positions), Decimal(0)
-    )
+    realised += sum((realised_since(p, since) for p in open_positions), Decimal(0))
     return MoneyState(
         open_notional=sum((_notional(p) for p in open_positions), Decimal(0)),
         realised_today=realised,

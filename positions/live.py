@@ -50,16 +50,46 @@ def refresh_position(position_id: int, *, now: datetime) -> LivePosition:
     return position
 
 
+def realised_since(position: LivePosition, since: datetime) -> Decimal:
+    """Give what an open position has realised since a moment, net of fees, in quote currency.
+
+    Costs a query only where a part of it left and it was opened before that moment.
+    """
+    if position.opened_at is None or position.opened_at >= since:
+        return position.realised_quote - position.fees_quote + position.funding_quote
+    if not position.exit_quantity or position.entry_price is None:
+        return ZERO
+    base, quote = _currencies(position.symbol)
+    result = ZERO
+    fills = Fill.objects.filter(order__position=position, at__gte=since).select_related("order")
+    for fill in fills:
+        result -= _fee_quote(fill, base, quote) or ZERO
+        if fill.order.purpose != OrderPurpose.ENTRY:
+            result += result_quote(
+                is_long=position.side == Side.LONG,
+                entry=position.entry_price,
+                exit_price=fill.price,
+                quantity=fill.quantity,
+            )
+    return result
+
+
+def _fee_quote(fill: Fill, base: str, quote: str) -> Decimal | None:
+    """The fee in quote currency; None where it is not known or in a third currency."""
+    if fill.fee_currency == quote:
+        return fill.fee
+    if fill.fee_currency == base:
+        return fill.fee * fill.price
+    return None if fill.fee or fill.fee_currency == UNKNOWN_FEE else ZERO
+
+
 def _sum_up(position: LivePosition, entries: list[Fill], leaves: list[Fill]) -> None:
     base, quote = _currencies(position.symbol)
     position.fees_quote, position.fees_known = ZERO, True
     for fill in (*entries, *leaves):
-        if fill.fee_currency == quote:
-            position.fees_quote += fill.fee
-        elif fill.fee_currency == base:
-            position.fees_quote += fill.fee * fill.price
-        elif fill.fee or fill.fee_currency == UNKNOWN_FEE:
-            position.fees_known = False
+        fee = _fee_quote(fill, base, quote)
+        position.fees_known = position.fees_known and fee is not None
+        position.fees_quote += fee or ZERO
     bought = sum((fill.quantity for fill in entries), ZERO)
     if bought:
         position.entry_price = sum((f.quantity * f.price for f in entries), ZERO) / bought

@@ -21,7 +21,7 @@ from positions.entries import (
 )
 from positions.fencing import LeaseLost
 from positions.models import LivePosition, Order, Refusal
-from tests.factories import SYMBOL, LivePositionFactory
+from tests.factories import SYMBOL, FillFactory, LivePositionFactory, OrderFactory
 from tests.positions.conftest import SPEC
 from tests.positions.exchange_stub import ExchangeStub, Fate, FenceStub
 
@@ -229,6 +229,28 @@ class TestMoneyOfTheDay:
     ) -> None:
         LivePositionFactory(connection=connection, realised_quote=-5, fees_quote=2)
         assert self.realised(context, timezone.now()) == -7
+
+    def test_what_an_open_position_realised_before_the_day_began_counts_no_more(
+        self, connection: Connection, context: EntryContext
+    ) -> None:
+        """Nor what it lost before somebody resumed: that would halt the connection again."""
+        noon = self.MIDNIGHT + timedelta(hours=12)
+        position = LivePositionFactory(
+            connection=connection,
+            opened_at=noon - timedelta(hours=1),
+            exit_quantity=Decimal("0.06"),
+            realised_quote=-660,
+            fees_quote=9,
+        )
+        order = OrderFactory(position=position, purpose="exit", reduce_only=True)
+        before, after = noon - timedelta(minutes=1), noon + timedelta(minutes=1)
+        FillFactory(order=order, quantity=Decimal("0.05"), price=38_000, at=before)
+        FillFactory(order=order, quantity=Decimal("0.01"), price=44_000, fee=1, at=after)
+        assert self.realised(context, noon + timedelta(hours=1)) == -669
+        resumed = replace(context, limits_from=noon)
+        assert self.realised(resumed, noon + timedelta(hours=1)) == -61
+        LivePosition.objects.update(exit_quantity=0)
+        assert self.realised(resumed, noon + timedelta(hours=1)) == 0
 
     def test_an_entry_on_its_way_counts_with_all_it_asked_for(self, enter: Enter) -> None:
         enter.exchange.next("submit", Fate.NOT_DONE)

@@ -15,7 +15,9 @@ from connections.gateway.errors import GatewayError
 from connections.gateway.types import Balance
 from connections.models import Connection
 from positions import gates
+from positions.choices import OrderState
 from positions.entries import money_facts, money_state, open_positions_of
+from positions.models import Order
 from positions.refusals import MEANING
 from trading.choices import ActualState, DesiredState
 from trading.engine.lease import unfinished
@@ -97,10 +99,14 @@ def refresh_balance(session: Session, prices: Prices, now: datetime) -> None:
 def _equity(session: Session, balance: Balance, prices: Prices) -> Decimal | None:
     """Give what the account is worth in quote currency; None where a price is missing.
 
-    On futures the balance counts unrealised profit; on spot what was bought is added.
+    On futures the balance counts unrealised profit; on spot what was bought is added. There it is
+    not known while an order has no answer: what it paid or earned would count twice or not at all.
     """
     if session.connection.market_type != MarketType.SPOT:
         return balance.total
+    in_flight = (OrderState.SENT, OrderState.UNKNOWN)
+    if Order.objects.filter(connection=session.connection, state__in=in_flight).exists():
+        return None
     worth = balance.total
     for position in open_positions_of(session.connection):
         price = prices.get(position.symbol)

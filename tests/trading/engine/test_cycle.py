@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from connections.choices import MarketType
 from connections.gateway.errors import TimedOut
 from connections.gateway.types import Balance
 from connections.models import Connection
@@ -20,6 +21,7 @@ from trading.engine import cycle, startup
 from trading.engine.control import resume
 from trading.engine.cycle import check_limits, read_controls, refresh_balance, run_cycle
 from trading.engine.session import Session
+from trading.market.board import BoardPrice
 from trading.models import Engine, EngineChange
 from trading.tournament.live_book import LiveBook
 
@@ -147,6 +149,22 @@ class TestLimits:
         session.balance_asked_at = None
         refresh_balance(session, {}, timezone.now())
         assert (session.equity, Engine.objects.get().peak_equity_quote) == (10_000, 10_000)
+
+    def test_on_spot_what_was_bought_counts_and_an_order_in_doubt_makes_it_unknown(
+        self, session: Session
+    ) -> None:
+        session.connection.market_type = MarketType.SPOT
+        position = LivePositionFactory(connection=session.connection, symbol="BTC/USDT")
+        prices = {
+            "BTC/USDT": BoardPrice("BTC/USDT", Decimal(51_000), None, None, None, timezone.now())
+        }
+        refresh_balance(session, prices, timezone.now())
+        assert session.equity == Decimal(15_100)
+        OrderFactory(position=position, state=OrderState.UNKNOWN)
+        session.balance_asked_at = None
+        refresh_balance(session, prices, timezone.now())
+        assert session.equity is None
+        assert Engine.objects.get().peak_equity_quote == Decimal(15_100)
 
 
 class TestComparing:
