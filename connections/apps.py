@@ -7,4 +7,4 @@ class ConnectionsConfig(AppConfig):
     """Exchange accounts and how they are reached."""
 
     name = "connections"
-    verbose_name = "Exchange accounts and how they are reached"
+    verbose_name = "Exchange connections"

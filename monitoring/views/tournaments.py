@@ -39,7 +39,7 @@ def tournament_list(request: PageRequest) -> HttpResponse:
             for best in row.standing.get("best", [])
         ],
         "sets": [(row, words_of_key(row.key)) for row in sets],
-        "changes": [(row, words_of_key(row.set_key)) for row in changes],
+        "changes": [(row, split_key(row.set_key)[0], words_of_key(row.set_key)) for row in changes],
     }
     return render(request, "tournaments/tournaments.html", context)
 

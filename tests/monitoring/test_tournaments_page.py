@@ -43,7 +43,7 @@ def test_without_a_closed_position_it_says_so(client: Client):
     client.force_login(UserFactory(role=Role.VIEWER))
     TournamentFactory()
     assert (
-        "No set below Real has closed a position yet" in client.get("/tournaments").content.decode()
+        "No set below Real has closed a position" in client.get("/tournaments").content.decode()
     )
 
 
