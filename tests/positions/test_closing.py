@@ -1,5 +1,6 @@
 """Leaving: stops first, one exit at a time, to the end, whatever the exchange answers."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from connections.gateway.errors import InvalidOrder
+from connections.gateway.types import ReportedState
 from cts.actors import Actor
 from cts.choices import Role, Source
 from cts.errors import Refused
@@ -148,8 +150,6 @@ def test_a_refused_exit_is_tried_again_with_back_off_under_a_new_id(
 def test_a_partly_filled_exit_is_followed_by_one_for_the_rest(
     protected: LivePosition, exchange: ExchangeStub, fence: FenceStub
 ) -> None:
-    from connections.gateway.types import ReportedState
-
     begin_close(position=protected, reason=CloseReason.MANUAL)
     exchange.fills_markets = False
     drive(exchange, fence)
@@ -165,8 +165,6 @@ def test_a_partly_filled_exit_is_followed_by_one_for_the_rest(
 def test_a_lot_that_grew_beyond_what_is_left_ends_the_position(
     protected: LivePosition, exchange: ExchangeStub, fence: FenceStub
 ) -> None:
-    from dataclasses import replace
-
     begin_close(position=protected, reason=CloseReason.MANUAL)
     position = LivePosition.objects.select_related("connection").get()
     drive_close(

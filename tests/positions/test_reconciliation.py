@@ -7,12 +7,16 @@ from django.utils import timezone
 
 from connections.choices import MarketType
 from connections.gateway.errors import TimedOut
+from connections.gateway.types import ReportedState
 from connections.models import Connection
 from positions.choices import CloseReason, OrderState, PositionState, SyncState
 from positions.models import LivePosition
 from positions.reconciliation import Difference, compare_positions, write_off
+from positions.settlement import settle
+from positions.submission import submit
 from tests.factories import SYMBOL, LivePositionFactory, OrderFactory
-from tests.positions.exchange_stub import ExchangeStub
+from tests.positions.conftest import MakeOrder
+from tests.positions.exchange_stub import ExchangeStub, FenceStub
 
 
 @pytest.fixture
@@ -72,14 +76,10 @@ def test_on_spot_there_is_nothing_to_compare(
 
 
 def test_a_difference_has_cancelled_orders_asked_about_for_a_late_fill(
-    connection: Connection, exchange: ExchangeStub, make_order: object, fence: object
+    connection: Connection, exchange: ExchangeStub, make_order: MakeOrder, fence: FenceStub
 ) -> None:
-    from connections.gateway.types import ReportedState
-    from positions.settlement import settle
-    from positions.submission import submit
-
     exchange.fills_markets = False
-    entry = submit(order=make_order(), gateway=exchange, fence=fence)  # type: ignore[operator]
+    entry = submit(order=make_order(), gateway=exchange, fence=fence)
     exchange.standing[entry.client_order_id].state = ReportedState.CANCELED
     settle(order=entry, gateway=exchange)
     assert LivePosition.objects.get().state == PositionState.CLOSED

@@ -11,7 +11,7 @@ from connections.gateway.types import ReportedState
 from positions.choices import CloseReason, OrderPurpose, OrderState, PositionState
 from positions.models import Fill, LivePosition, Order
 from positions.settlement import ABSENCES_BELIEVED, LOST_FOR_GOOD, is_absent, settle
-from positions.submission import submit
+from positions.submission import cancel, submit
 from tests.positions.conftest import MakeOrder, long_ago
 from tests.positions.exchange_stub import ExchangeStub, Fate, FenceStub
 
@@ -176,8 +176,6 @@ def test_standing_answers_do_not_count_as_absences(
     make_order: MakeOrder, exchange: ExchangeStub, fence: FenceStub
 ) -> None:
     """A cancel in doubt: open, open, open, and one answer that knows nothing proves nothing."""
-    from positions.submission import cancel
-
     submit(order=make_order(), gateway=exchange, fence=fence)
     stop = submit(order=make_order(STOP), gateway=exchange, fence=fence)
     exchange.next("cancel", Ambiguous("no answer"))

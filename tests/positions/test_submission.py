@@ -14,12 +14,14 @@ from connections.gateway.errors import (
     TimedOut,
     Unavailable,
 )
+from connections.gateway.types import ReportedState
 from positions import submission
 from positions.choices import CloseReason, OrderPurpose, OrderState, PositionState
 from positions.fencing import LeaseLost
 from positions.intents import record_intent
 from positions.live import refresh_position
 from positions.models import Fill, LivePosition, Order
+from positions.settlement import settle
 from positions.submission import cancel, give_up, resend, submit
 from tests.positions.conftest import MakeOrder, long_ago
 from tests.positions.exchange_stub import ExchangeStub, Fate, FenceStub
@@ -227,8 +229,6 @@ class TestCancelling:
     def test_a_lost_answer_to_a_cancel_is_asked_for(
         self, stop: Order, exchange: ExchangeStub, fence: FenceStub, fate: Fate, after: OrderState
     ) -> None:
-        from positions.settlement import settle
-
         exchange.next("cancel", fate)
         order = cancel(order=stop, gateway=exchange, fence=fence)
         for _ in range(5):
@@ -239,8 +239,6 @@ class TestCancelling:
     def test_a_triggered_stop_that_the_exchange_refused_does_not_hang_in_its_cancel(
         self, stop: Order, exchange: ExchangeStub, fence: FenceStub
     ) -> None:
-        from connections.gateway.types import ReportedState
-
         exchange.standing[stop.client_order_id].state = ReportedState.REJECTED
         assert cancel(order=stop, gateway=exchange, fence=fence).state == OrderState.REJECTED
 
@@ -256,8 +254,6 @@ class TestCancelling:
     def test_a_cancel_that_the_exchange_keeps_refusing_leaves_the_order_standing(
         self, stop: Order, exchange: ExchangeStub, fence: FenceStub
     ) -> None:
-        from positions.settlement import settle
-
         exchange.next("cancel", RateLimited("later"))
         order = cancel(order=stop, gateway=exchange, fence=fence)
         assert order.state == OrderState.CANCEL_SENT

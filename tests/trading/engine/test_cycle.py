@@ -10,6 +10,7 @@ from connections.choices import MarketType
 from connections.gateway.errors import TimedOut
 from connections.gateway.types import Balance
 from connections.models import Connection
+from cts.actors import Actor
 from positions.choices import OrderPurpose, OrderState, PositionState, StopKind
 from positions.fencing import LeaseLost
 from positions.models import LivePosition, Order
@@ -118,8 +119,6 @@ class TestLimits:
         assert EngineChange.objects.get().why == "drawdown"
 
     def test_a_person_who_resumes_starts_the_count_anew(self, session: Session) -> None:
-        from cts.actors import Actor
-
         self.know(session)
         self.lose(session, 600)
         LivePosition.objects.update(closed_at=timezone.now() - timedelta(seconds=1))

@@ -19,6 +19,7 @@ from connections.choices import PositionMode
 from connections.gateway import factory
 from connections.gateway.gateway import Gateway
 from connections.gateway.markets import forget_markets
+from connections.gateway.types import OrderTicket
 from cts.actors import Actor
 from cts.fields import Sealed
 from positions import settlement
@@ -305,8 +306,6 @@ def test_an_outage_in_the_middle_of_everything_converges(
 def test_a_position_that_somebody_closed_at_the_exchange_is_reconciled(
     trader: Trader, exchange: SandboxProcess
 ) -> None:
-    from connections.gateway.types import OrderTicket
-
     position = trader.enter()
     trader.until_protected(position)
     trader.gateway.submit(

@@ -20,6 +20,7 @@ from positions.fencing import LeaseLost
 from positions.intents import record_intent
 from positions.models import LivePosition, Order
 from positions.settlement import GONE
+from positions.submission import submit
 from tests.factories import SYMBOL, LivePositionFactory
 from tests.positions.exchange_stub import ExchangeStub, Fate
 from tests.trading.engine.conftest import SetPrice
@@ -63,8 +64,6 @@ def position(session: Session, exchange: ExchangeStub) -> LivePosition:
         stop_kind=StopKind.NONE,
         fees_quote=0,
     )
-    from positions.submission import submit
-
     submit(order=intent(session, row, ENTRY), gateway=exchange, fence=session.lease)
     look_after_positions(session)
     row.refresh_from_db()
