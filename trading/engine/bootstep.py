@@ -1,16 +1,17 @@
 """The engine host inside a Celery worker: only in workers that consume the queue `engines`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps
 
-from trading.engine.host import EngineHost
+if TYPE_CHECKING:
+    from trading.engine.host import EngineHost
 
 QUEUE = "engines"
-_host: EngineHost | None = None
+_host: "EngineHost | None" = None
 
 
-def current_host() -> EngineHost | None:
+def current_host() -> "EngineHost | None":
     """Give the host of this process, None where it runs none."""
     return _host
 
@@ -26,6 +27,8 @@ class EngineHostStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Start the host."""
+        from trading.engine.host import EngineHost  # numba and scipy, which only engines need
+
         global _host
         _host = EngineHost()
         _host.start()

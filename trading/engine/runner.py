@@ -61,13 +61,14 @@ class EngineRunner:
     def turn(self) -> None:
         """Start up or run one cycle; then `next_turn` says when again, or `is_done` is set."""
         began = self._turn_began = time.monotonic()
+        is_cycle = self._started
         close_old_connections()
         try:
             if not self._started:
                 self._start()
             elif not run_cycle(self.session):
                 self._finish()
-            self._succeeded(began)
+            self._succeeded(began, is_cycle=is_cycle)
         except LeaseLost as lost:
             log.warning("lease_lost", engine=self.engine_id, reason=str(lost))
             self.is_done = True
@@ -123,9 +124,9 @@ class EngineRunner:
         self.lease.renew(phase=Phase.NONE, progress_pct=0)
         self.release()
 
-    def _succeeded(self, began: float) -> None:
+    def _succeeded(self, began: float, *, is_cycle: bool) -> None:
         now = time.monotonic()
-        if self._started:
+        if is_cycle:
             self._cycles += 1
             self._cycle_ms.append((now - began) * 1000)
             self._begun_at.append(began)
