@@ -42,9 +42,7 @@ def test_a_set_below_real_is_shown_with_all_that_it_lacks(client: Client):
 def test_without_a_closed_position_it_says_so(client: Client):
     client.force_login(UserFactory(role=Role.VIEWER))
     TournamentFactory()
-    assert (
-        "No set below Real has closed a position" in client.get("/tournaments").content.decode()
-    )
+    assert "No set below Real has closed a position" in client.get("/tournaments").content.decode()
 
 
 def test_an_unknown_gate_keeps_its_name():
