@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --n
 # Checks read the settings, and settings make secrets: not in the data folder of a running system.
 CHECK := CTS_VAR_DIR=$(CURDIR)/.venv/check-data REDIS_URL=redis://127.0.0.1:6379/0 $(BIN)/python
 
-.PHONY: run test test-fast test-slow lint format lock clean
+.PHONY: run test test-fast test-slow bench lint format lock clean
 
 run: .venv/installed
 	@exec $(BIN)/python manage.py up
@@ -23,7 +23,10 @@ test-fast: .venv/installed-dev
 	$(TESTS) -m "not slow" -n 2
 
 test-slow: .venv/installed-dev
-	$(TESTS) -m slow
+	$(TESTS) -m slow -n 2 --dist loadfile --durations=12
+
+bench: .venv/installed-dev
+	$(BIN)/python -m tests.benchmarks.bench_book
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -133,6 +133,16 @@ class Trader:
     def until_closed(self, *positions: LivePosition) -> None:
         self.until(lambda: all(self.now(p).state == PositionState.CLOSED for p in positions))
 
+    def until_first_closed(self, *positions: LivePosition) -> LivePosition:
+        self.until(lambda: any(self.now(p).state == PositionState.CLOSED for p in positions))
+        return next(p for p in map(self.now, positions) if p.state == PositionState.CLOSED)
+
+    def close_what_is_open(self, *positions: LivePosition) -> None:
+        for position in positions:
+            if self.now(position).state == PositionState.OPEN:
+                self.close(self.now(position))
+        self.until_closed(*positions)
+
     def now(self, position: LivePosition) -> LivePosition:
         return LivePosition.objects.get(pk=position.pk)
 
@@ -195,24 +205,33 @@ def test_a_position_that_leaves_at_its_take_profit_or_its_stop(trader: Trader) -
     trader.assert_equals_the_ledger(exits=1)
 
 
-def test_a_stop_fills_on_the_exchange(trader: Trader) -> None:
-    position = trader.enter(stop_loss="0.3")
-    trader.until_protected(position)
-    trader.until_closed(position)
-    assert trader.now(position).close_reason == "stop_loss"
-    (exit_order,) = Order.objects.filter(purpose__in=(OrderPurpose.STOP_LOSS, OrderPurpose.EXIT))
+@pytest.fixture
+def hedger(exchange: SandboxProcess) -> Trader:
+    """Holds both sides, so that one of them wins and one loses wherever the price goes."""
+    return Trader(exchange, exchange.open_account(), position_mode=PositionMode.HEDGE)
+
+
+def test_a_stop_fills_on_the_exchange(hedger: Trader) -> None:
+    long, short = hedger.enter(stop_loss="0.3"), hedger.enter(stop_loss="0.3", side=Side.SHORT)
+    closed = hedger.until_first_closed(long, short)
+    assert closed.close_reason == "stop_loss"
+    (exit_order,) = Order.objects.filter(position=closed).exclude(purpose=OrderPurpose.ENTRY)
     assert exit_order.purpose == OrderPurpose.STOP_LOSS
-    trader.assert_equals_the_ledger(exits=1)
+    hedger.close_what_is_open(long, short)
+    # the sale that opened the short is the second one
+    hedger.assert_equals_the_ledger(exits=2)
 
 
-def test_a_trailing_stop_leaves_by_the_engine(trader: Trader) -> None:
-    position = trader.enter(trailing=("0.1", "0.1"))
-    trader.until_closed(position)
-    closed = trader.now(position)
+def test_a_trailing_stop_leaves_by_the_engine(hedger: Trader) -> None:
+    rule = ("0.1", "0.1")
+    long, short = hedger.enter(trailing=rule), hedger.enter(trailing=rule, side=Side.SHORT)
+    closed = hedger.until_first_closed(long, short)
     assert closed.close_reason == "trailing_stop"
-    assert closed.best_price > closed.entry_price
-    assert Order.objects.get(purpose=OrderPurpose.STOP_LOSS).state == OrderState.CANCELED
-    trader.assert_equals_the_ledger(exits=1)
+    assert closed.best_price != closed.entry_price
+    (stop,) = Order.objects.filter(position=closed, purpose=OrderPurpose.STOP_LOSS)
+    assert stop.state == OrderState.CANCELED
+    hedger.close_what_is_open(long, short)
+    hedger.assert_equals_the_ledger(exits=2)
 
 
 def test_an_entry_that_fills_in_part_is_protected_and_left_for_what_it_is(
@@ -244,15 +263,13 @@ def test_neighbours_of_one_symbol_and_side_do_not_eat_into_each_other(trader: Tr
     trader.assert_equals_the_ledger(exits=3)
 
 
-def test_both_sides_stand_apart_in_hedge_mode(exchange: SandboxProcess) -> None:
-    trader = Trader(exchange, exchange.open_account(), position_mode=PositionMode.HEDGE)
-    long, short = trader.enter(), trader.enter(side=Side.SHORT)
+def test_both_sides_stand_apart_in_hedge_mode(hedger: Trader) -> None:
+    long, short = hedger.enter(), hedger.enter(side=Side.SHORT)
     for position in (long, short):
-        trader.until_protected(position)
-        trader.close(position)
-    trader.until_closed(long, short)
-    # the sale that opened the short is the second one
-    trader.assert_equals_the_ledger(exits=2)
+        hedger.until_protected(position)
+        hedger.close(position)
+    hedger.until_closed(long, short)
+    hedger.assert_equals_the_ledger(exits=2)
 
 
 @pytest.mark.parametrize("kind", ["drop_answer", "refuse"])

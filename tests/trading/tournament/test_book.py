@@ -1,5 +1,3 @@
-import dataclasses
-import time
 from collections import defaultdict
 
 import numpy as np
@@ -314,18 +312,3 @@ def test_the_order_of_symbols_within_a_moment_changes_nothing():
     for symbol in (ETH, BTC):
         list(apart.replay({symbol: candles[symbol]}))
     assert together.save() == apart.save()
-
-
-@pytest.mark.slow
-def test_a_thousand_frames_of_288_sets_replay_within_two_seconds():
-    symbols = [f"S{number}/USDT:USDT" for number in range(12)]
-    assert PRACTICE_GRID.count(len(symbols)) == 288
-    candles = {symbol: random_walk(seed, 1000) for seed, symbol in enumerate(symbols)}
-    for gates in (PRACTICE_GATES, dataclasses.replace(DEFAULT_GATES, active_min_closed=20)):
-        warm = book_of(PRACTICE_GRID, gates, symbols)
-        list(warm.replay({symbol: each.part(0, 100) for symbol, each in candles.items()}))
-        book = book_of(PRACTICE_GRID, gates, symbols)
-        started = time.process_time()
-        events = sum(len(advance.closed) for advance in book.replay(candles))
-        assert time.process_time() - started < 2
-        assert events > 5000
