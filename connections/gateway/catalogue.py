@@ -23,7 +23,7 @@ def exchange_ids() -> frozenset[str]:
     """Give every exchange that the installed ccxt connects to."""
     spec = importlib.util.find_spec("ccxt")
     if spec is None or spec.origin is None:
-        raise RuntimeError("expected ccxt to be installed, it isn't; run `make install`")
+        raise RuntimeError("expected ccxt to be installed, it isn't; run `make run`")
     return frozenset(
         path.stem for path in Path(spec.origin).parent.glob("*.py") if path.stem != "__init__"
     ) - frozenset(_PARTS)
