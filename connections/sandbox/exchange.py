@@ -78,7 +78,7 @@ class Exchange:
         if owner not in (None, self.feed.identity):
             raise SetupError(
                 f"the state file belongs to the feed {owner}, this is {self.feed.identity}: start "
-                "with that feed, or with another --state file"
+                "with that feed, or with another --state file (make run: another CTS_VAR_DIR)"
             )
         self._store.set_fact("feed", self.feed.identity)
         for name, value in self.feed.state().items():

@@ -15,6 +15,8 @@ OWN_NAME = "up"
 STEP_SECS = 0.1
 STEADY_SECS = 60.0
 READY_WITHIN_SECS = 60.0
+# The exit code of a process that will not start with the settings it was given.
+REFUSED = 2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,6 +43,8 @@ class Supervisor:
         self._reaper = Reaper()
         self._stop_asked_at: float | None = None
         self._stop_now = False
+        self._is_first_phase = True
+        self._refused: str | None = None
 
     def run(
         self,
@@ -52,7 +56,8 @@ class Supervisor:
         """Start everything, keep it running, stop it on a signal. Gives the exit code.
 
         Order: what `prepare` needs, until it is ready; `prepare` to its end; the rest. When all
-        of it is ready, `on_ready` is called. 0: stopped by a signal; 1: the start failed.
+        of it is ready, `on_ready` is called. 0: stopped by a signal; 1: the start failed; 2: a
+        process that the preparations need refuses its settings (it ended with 2).
         """
         previous = {number: signal.signal(number, self._ask_to_stop) for number in STOP_SIGNALS}
         try:
@@ -72,9 +77,13 @@ class Supervisor:
         self._reaper.revive()
         self._start([spec for spec in specs if spec.needed_by_prepare])
         late = self._wait_until_ready(time.monotonic() + READY_WITHIN_SECS)
+        if self._refused is not None:
+            self._say(f"{self._refused} refuses to start; its last line says why")
+            return REFUSED
         if late:
             self._say(f"{late[0]} was not ready within {READY_WITHIN_SECS:.0f} s; stopping")
             return 1
+        self._is_first_phase = False
         if prepare is not None and not self._stopping:
             status = self._run_once(prepare)
             if status != 0 and not self._stopping:
@@ -126,6 +135,10 @@ class Supervisor:
         if status is None:
             return
         service.child = None
+        if status == REFUSED and self._is_first_phase:
+            self._refused = service.spec.name
+            service.restart_at = float("inf")
+            return
         alive_secs = now - service.started_at
         self._start_later(service, now, f"{how_it_ended(status)} after {alive_secs:.0f} s")
 
@@ -141,7 +154,11 @@ class Supervisor:
         waiting = [service for service in self._services if service.spec.is_ready is not None]
         while not self._stopping:
             waiting = [service for service in waiting if not _is_ready(service)]
-            if not waiting or (deadline is not None and time.monotonic() > deadline):
+            if (
+                not waiting
+                or self._refused is not None
+                or (deadline is not None and time.monotonic() > deadline)
+            ):
                 return [service.spec.name for service in waiting]
             self._step_and_sleep()
         return []

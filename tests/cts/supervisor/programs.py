@@ -62,6 +62,12 @@ def main(names: list[str]) -> int:
             needed_by_prepare=True,
             stop_stage=1,
         ),
+        "choosy": _python(
+            "choosy",
+            "import sys; print('not with these settings'); sys.exit(2)",
+            is_ready=lambda: False,
+            needed_by_prepare=True,
+        ),
         "steady": _python("steady", STEADY),
         "stubborn": _python("stubborn", STUBBORN, grace_secs=1),
         "absent": ProcessSpec(name="absent", command=("/no/such/program",)),

@@ -120,6 +120,17 @@ def test_preparations_come_after_what_they_need_and_before_the_rest():
         assert up.stop() == 0
 
 
+def test_what_refuses_its_settings_ends_the_start_at_once():
+    with supervising("broker", "choosy", "steady") as up:
+        assert up.process.wait(20) == 2
+        up._reader.join(5)
+        assert "not with these settings" in up.log
+        assert "choosy refuses to start; its last line says why" in up.log
+        assert "starts again" not in up.log
+        assert "broker stopped" in up.log
+        assert "steady runs" not in up.log
+
+
 def test_preparations_that_fail_end_the_start():
     with supervising("broker", "bad", "steady") as up:
         assert up.process.wait(20) == 1
