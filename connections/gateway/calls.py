@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 
+from connections.gateway.breaker import Breaker
 from connections.gateway.errors import ClockWrong, GatewayError
 from connections.gateway.mapping import translate
 from connections.gateway.retrying import ATTEMPTS, ask_again
@@ -32,30 +33,39 @@ def forbid_transaction() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Makes the calls of one ccxt client."""
+    """Makes the calls of one ccxt client, past its circuit breakers.
+
+    Calls with `priority` shrink risk, or tell how what shrinks it stands: an open breaker doesn't
+    hold them up. With `always_asks` it holds up none.
+    """
 
     venue: Venue
     client: Any
+    breaker: Breaker
     attempts: int = ATTEMPTS
+    always_asks: bool = False
 
-    def read(self, call: Callable[[], T]) -> T:
+    def read(self, call: Callable[[], T], *, priority: bool = False) -> T:
         """Give what `call` gives; it changes nothing, or nothing by being repeated.
 
         Raises a GatewayError other than Ambiguous, RuntimeError inside a transaction.
         """
-        return ask_again(lambda: self._once(call, changes_something=False), attempts=self.attempts)
+        return ask_again(
+            lambda: self._once(call, changes_something=False, priority=priority),
+            attempts=self.attempts,
+        )
 
-    def change(self, call: Callable[[], T]) -> T:
+    def change(self, call: Callable[[], T], *, priority: bool = False) -> T:
         """Give what `call` gives, tried once: it changes something at the exchange.
 
         Raises a GatewayError: Ambiguous wherever it may have been done, any other where it
         certainly wasn't. RuntimeError inside a transaction.
         """
-        return self._once(call, changes_something=True)
+        return self._once(call, changes_something=True, priority=priority)
 
     def clock_skew_ms(self) -> int:
         """Give how far the exchange's clock is ahead of this machine's, once measured."""
-        return self._once(self._measure_skew, changes_something=False)
+        return self._once(self._measure_skew, changes_something=False, priority=False)
 
     def _measure_skew(self) -> int:
         asked_ms = self.client.milliseconds()
@@ -63,10 +73,11 @@ class Calls:
         answered_ms = self.client.milliseconds()
         return theirs_ms - (asked_ms + answered_ms) // 2
 
-    def _once(self, call: Callable[[], T], *, changes_something: bool) -> T:
+    def _once(self, call: Callable[[], T], *, changes_something: bool, priority: bool) -> T:
         forbid_transaction()
+        admission = self.breaker.admit(priority=priority or self.always_asks)
         try:
-            return call()
+            given = call()
         except Exception as error:  # noqa: BLE001 - whatever ccxt stumbles over gets our name
             ours = translate(
                 error,
@@ -75,10 +86,13 @@ class Calls:
                 is_binance=self.venue.exchange == "binance",
                 redact=self.redact,
             )
+            self.breaker.failed(ours, admission)
             if type(ours) is ClockWrong:
                 ours = self._with_skew(ours)
             # ccxt's own text holds the signed request: it ends here.
             raise ours from None
+        self.breaker.heard(admission)
+        return given
 
     def _with_skew(self, error: ClockWrong) -> GatewayError:
         try:

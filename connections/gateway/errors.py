@@ -61,6 +61,10 @@ class Unavailable(GatewayError):
     code = "unavailable"
 
 
+class BreakerOpen(Unavailable):
+    """The exchange failed too often in a row and is left alone for a while: nothing was sent."""
+
+
 class TimedOut(GatewayError):
     """A read got no answer in time. Nothing was changed by it; it may be asked again."""
 

@@ -21,7 +21,7 @@ def gateway_for(connection: Connection) -> Gateway:
         former = _of_connections.get(connection.pk)
         if former is not None and former[0] == wanted:
             return former[1]
-        gateway = Gateway(wanted[0], keys=wanted[1], modes=wanted[2])
+        gateway = Gateway(wanted[0], keys=wanted[1], modes=wanted[2], connection_id=connection.pk)
         _of_connections[connection.pk] = (wanted, gateway)
     if former is not None:
         former[1].close()
@@ -29,11 +29,16 @@ def gateway_for(connection: Connection) -> Gateway:
 
 
 def gateway_for_test(connection: Connection, *, timeout_s: float = TIMEOUT_S) -> Gateway:
-    """Give a gateway that is nobody else's and tries everything once. The caller closes it."""
+    """Give a gateway that is nobody else's: it tries everything once, whatever the breakers say.
+
+    The caller closes it.
+    """
     return Gateway(
         Venue(*connection.venue),
         keys=Keys.of(connection),
         modes=AccountModes.of(connection),
+        connection_id=connection.pk,
+        always_asks=True,
         attempts=1,
         timeout_s=timeout_s,
     )

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from connections.choices import PositionMode
 from connections.gateway import reports
+from connections.gateway.breaker import Breaker
 from connections.gateway.calls import Calls
 from connections.gateway.catalogue import streams
 from connections.gateway.clients import build_client, client_id
@@ -47,7 +48,9 @@ class Gateway:
     Every method calls the exchange unless it says otherwise: it raises RuntimeError inside a
     database transaction, and a GatewayError when the exchange doesn't do what is asked. Reads are
     tried up to three times; submit() and cancel() once, and raise Ambiguous where they may have
-    been done. Safe to share between threads.
+    been done. An exchange that failed too often in a row is left alone for a while (BreakerOpen);
+    cancels, orders that only reduce, stops and questions about orders are sent all the same.
+    Safe to share between threads.
     """
 
     def __init__(
@@ -56,16 +59,24 @@ class Gateway:
         *,
         keys: Keys | None = None,
         modes: AccountModes | None = None,
+        connection_id: int | None = None,
+        always_asks: bool = False,
         attempts: int = ATTEMPTS,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Build the client; nothing is sent. Without `keys` only public data can be asked for."""
+        """Build the client; nothing is sent. Without `keys` only public data can be asked for.
+
+        `connection_id` names the connection whose circuit breaker counts beside the venue's; with
+        `always_asks` no open breaker holds anything up (a person wants the exchange's own answer).
+        """
         self.venue = venue
         self._modes = modes
         self._attempts = attempts
         self._timeout_s = timeout_s
         self._client = build_client(venue, keys, timeout_s=timeout_s)
-        self._calls = Calls(venue, self._client, attempts)
+        self._always_asks = always_asks
+        breaker = Breaker.of(venue, connection_id)
+        self._calls = Calls(venue, self._client, breaker, attempts, always_asks)
         self._lock = threading.Lock()
         self._market_source: Any = None
         self._modes_until: dict[str, float] = {}
@@ -224,13 +235,17 @@ class Gateway:
         Raises Ambiguous where it may stand at the exchange; every other GatewayError means that
         it certainly doesn't.
         """
-        spec = self._spec(ticket.symbol)
+        priority = ticket.reduce_only or ticket.kind == "stop"
+        spec = self._spec(ticket.symbol, priority=priority)
         check_ticket(ticket, spec)
         arguments = create_order_arguments(
             ticket, spec, is_spot=self.venue.is_spot, hedged=self._is_hedged
         )
         return self._calls.change(
-            lambda: reports.order_report(self._client.create_order(**arguments), spec.contract_size)
+            lambda: reports.order_report(
+                self._client.create_order(**arguments), spec.contract_size
+            ),
+            priority=priority,
         )
 
     def cancel(
@@ -241,7 +256,7 @@ class Gateway:
         Raises NotFound where no such order is open (it may have been filled: ask order()),
         Ambiguous where it may have been cancelled.
         """
-        size = self._spec(symbol).contract_size
+        size = self._spec(symbol, priority=True).contract_size
         params = self._naming(client_order_id, kind)
 
         def send() -> OrderReport | None:
@@ -249,7 +264,7 @@ class Gateway:
             report = reports.order_report(raw, size)
             return None if raw.get("status") is None else report
 
-        return self._calls.change(send)
+        return self._calls.change(send, priority=True)
 
     def order(
         self, symbol: str, client_order_id: str, kind: str, exchange_order_id: str = ""
@@ -259,18 +274,19 @@ class Gateway:
         Asked by `client_order_id`; by `exchange_order_id` where that is empty. Raises NotFound
         where the exchange answers that it knows no such order.
         """
-        size = self._spec(symbol).contract_size
+        size = self._spec(symbol, priority=True).contract_size
         params = self._naming(client_order_id, kind)
         report = self._calls.read(
             lambda: reports.order_report(
                 self._client.fetch_order(exchange_order_id, symbol, params), size
-            )
+            ),
+            priority=True,
         )
         return self._followed(report) if report.triggered_order_id else report
 
     def open_orders(self, symbol: str | None = None) -> list[OrderReport]:
         """Give every open order of the account, stops included, ours or not."""
-        self._markets()
+        self._markets(priority=True)
         kinds: list[dict[str, Any]] = [{}]
         if self._stops_stand_apart:
             kinds.append({"trigger": True})
@@ -283,7 +299,7 @@ class Gateway:
 
         Without either the exchange's newest. Of a triggered stop ask by its triggered_order_id.
         """
-        size = self._spec(symbol).contract_size
+        size = self._spec(symbol, priority=True).contract_size
         params = {"orderId": exchange_order_id} if exchange_order_id else {}
         since_ms = None if since is None else round(since.timestamp() * 1000)
         found: dict[str, TradeReport] = {}
@@ -312,16 +328,21 @@ class Gateway:
         # Binance's spot stops are orders like any other.
         return not (self.venue.exchange == "binance" and self.venue.is_spot)
 
-    def _markets(self) -> SharedMarkets:
-        shared = shared_markets(self.venue, attempts=self._attempts, timeout_s=self._timeout_s)
+    def _markets(self, *, priority: bool = False) -> SharedMarkets:
+        shared = shared_markets(
+            self.venue,
+            attempts=self._attempts,
+            timeout_s=self._timeout_s,
+            priority=priority or self._always_asks,
+        )
         if shared.source is not self._market_source:
             with self._lock:
                 self._client.set_markets_from_exchange(shared.source)
                 self._market_source = shared.source
         return shared
 
-    def _spec(self, symbol: str) -> MarketSpec:
-        spec = self._markets().specs.get(symbol)
+    def _spec(self, symbol: str, *, priority: bool) -> MarketSpec:
+        spec = self._markets(priority=priority).specs.get(symbol)
         if spec is None:
             raise InvalidOrder(f"{self.label} has no market {symbol}.")
         return spec
@@ -354,7 +375,8 @@ class Gateway:
             lambda: [
                 reports.order_report(raw, self._contract_size(raw["symbol"]))
                 for raw in self._client.fetch_open_orders(symbol, None, None, dict(params))
-            ]
+            ],
+            priority=True,
         )
 
     def _trades_page(
@@ -364,7 +386,7 @@ class Gateway:
             raw = self._client.fetch_my_trades(symbol, since_ms, TRADES_PER_PAGE, dict(params))
             return [reports.trade_report(one, size) for one in raw]
 
-        return self._calls.read(ask)
+        return self._calls.read(ask, priority=True)
 
     def _set_position_mode(self, *, hedged: bool, symbol: str) -> None:
         has = self._client.has

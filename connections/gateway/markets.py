@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from connections.gateway.breaker import Breaker
 from connections.gateway.calls import Calls
 from connections.gateway.clients import build_client
 from connections.gateway.errors import GatewayError
@@ -35,10 +36,13 @@ _loaded: dict[Venue, SharedMarkets] = {}
 _locks: defaultdict[Venue, threading.Lock] = defaultdict(threading.Lock)
 
 
-def shared_markets(venue: Venue, *, attempts: int, timeout_s: float) -> SharedMarkets:
+def shared_markets(
+    venue: Venue, *, attempts: int, timeout_s: float, priority: bool = False
+) -> SharedMarkets:
     """Give the markets of `venue`, loading them without keys where they are missing or old.
 
-    Old ones serve on while the exchange can't be asked. Raises a GatewayError where there are
+    Old ones serve on while the exchange can't be asked; with `priority` an open circuit breaker
+    doesn't keep missing ones from being loaded. Raises a GatewayError where there are
     none yet, RuntimeError inside a transaction.
     """
     with _locks[venue]:
@@ -46,7 +50,7 @@ def shared_markets(venue: Venue, *, attempts: int, timeout_s: float) -> SharedMa
         if known is not None and time.monotonic() < known.fresh_until:
             return known
         try:
-            _loaded[venue] = _load(venue, attempts=attempts, timeout_s=timeout_s)
+            _loaded[venue] = _load(venue, attempts=attempts, timeout_s=timeout_s, priority=priority)
         except GatewayError as error:
             if known is None:
                 raise
@@ -60,11 +64,12 @@ def forget_markets() -> None:
     _loaded.clear()
 
 
-def _load(venue: Venue, *, attempts: int, timeout_s: float) -> SharedMarkets:
+def _load(venue: Venue, *, attempts: int, timeout_s: float, priority: bool) -> SharedMarkets:
     source = build_client(venue, None, timeout_s=timeout_s)
     import ccxt
 
-    raw_markets = Calls(venue, source, attempts).read(source.load_markets)
+    calls = Calls(venue, source, Breaker.of(venue), attempts)
+    raw_markets = calls.read(source.load_markets, priority=priority)
     specs = {}
     for raw in raw_markets.values():
         if not _is_traded(raw, venue):

@@ -6,13 +6,13 @@ from typing import TypeVar
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_before_delay,
     wait_random_exponential,
 )
 
-from connections.gateway.errors import RateLimited, TimedOut, Unavailable
+from connections.gateway.errors import BreakerOpen, RateLimited, TimedOut, Unavailable
 
 T = TypeVar("T")
 
@@ -27,15 +27,21 @@ def ask_again(call: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
     """Give what `call` gives, trying up to `attempts` times with exponential back-off and jitter.
 
     Only an exchange that can't be reached, is silent or asks for patience is asked again, and not
-    before the time it asked for. Raises the last error.
+    before the time it asked for; an open circuit breaker is not. Raises the last error.
     """
     retrying = Retrying(
         stop=stop_after_attempt(attempts) | stop_before_delay(BUDGET_S),
         wait=_wait_s,
-        retry=retry_if_exception_type((Unavailable, TimedOut, RateLimited)),
+        retry=retry_if_exception(_may_pass),
         reraise=True,
     )
     return retrying(call)
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, BreakerOpen):
+        return False
+    return isinstance(error, Unavailable | TimedOut | RateLimited)
 
 
 def _wait_s(state: RetryCallState) -> float:
