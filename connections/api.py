@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from connections.models import Connection, ConnectionTest
-from connections.selectors import connections_for
+from connections.selectors import connections_for, deleted_connections_for, restorable_for
 from connections.services import lifecycle, live_trading
 from connections.services.creation import create_connection
 from connections.services.editing import edit_connection, replace_credentials
@@ -124,6 +124,14 @@ class LiveOnSerializer(serializers.Serializer):
     confirmation = serializers.CharField(max_length=60, trim_whitespace=False)
 
 
+class DeletedSerializer(serializers.Serializer):
+    """Whether a list is of the deleted connections."""
+
+    deleted = serializers.BooleanField(
+        default=False, help_text="true: the deleted connections that you may restore, only"
+    )
+
+
 class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Connections that the signed-in person may see."""
 
@@ -142,14 +150,27 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         "deactivate": Act.MANAGE_CONNECTION,
         "live_on": Act.MANAGE_CONNECTION,
         "live_off": Act.MANAGE_CONNECTION,
+        "restore": Act.MANAGE_CONNECTION,
     }
     queryset = Connection.objects.none()
     serializer_class = ConnectionSerializer
     filterset_fields = ("exchange", "environment", "market_type", "is_active", "live_trading")
 
     def get_queryset(self) -> QuerySet[Connection]:
-        """Narrow to what the person may see; a stranger's is not found."""
+        """Narrow to what the person may see; a stranger's is not found.
+
+        Deleted ones are found by `restore`, and listed where they are asked for.
+        """
+        if self.action == "restore":
+            return restorable_for(self.request.user)
+        if self.action == "list" and self._deleted_wanted():
+            return deleted_connections_for(self.request.user)
         return connections_for(self.request.user)
+
+    @extend_schema(parameters=[DeletedSerializer])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List connections, newest first."""
+        return super().list(request, *args, **kwargs)
 
     @extend_schema(request=NewConnectionSerializer, responses={201: ConnectionSerializer})
     def create(self, request: Request) -> Response:
@@ -237,6 +258,17 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         return self._answer(
             live_trading.switch_live_off(actor=self._actor(), connection=self.get_object())
         )
+
+    @extend_schema(request=None, responses=ConnectionSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, pk: str) -> Response:
+        """Bring a deleted connection back, disabled; refused where its name is taken by now."""
+        return self._answer(lifecycle.restore(actor=self._actor(), connection=self.get_object()))
+
+    def _deleted_wanted(self) -> bool:
+        given = DeletedSerializer(data=self.request.query_params)
+        given.is_valid(raise_exception=True)
+        return bool(given.validated_data["deleted"])
 
     def _actor(self) -> Actor:
         return Actor.from_request(self.request, Source.API)

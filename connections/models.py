@@ -147,7 +147,9 @@ class Connection(models.Model):
 
     @property
     def state(self) -> str:
-        """The state of domain section 4 in a word."""
+        """The state of domain section 4 in a word, or "deleted"."""
+        if self.deleted_at is not None:
+            return "deleted"
         if not self.is_enabled:
             return "disabled"
         if not self.is_active:

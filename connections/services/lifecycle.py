@@ -1,8 +1,8 @@
-"""Enable, add to the dashboard, remove from it, disable, delete (domain section 4)."""
+"""Enable, add to the dashboard, remove from it, disable, delete, restore (domain section 4)."""
 
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -118,6 +118,31 @@ def delete(*, actor: Actor, connection: Connection) -> Connection:
     except Refused:
         connection.refresh_from_db()
         raise
+    return connection
+
+
+def restore(*, actor: Actor, connection: Connection) -> Connection:
+    """Bring a deleted connection back, disabled, with its credentials and history.
+
+    Idempotent. Raises Refused (connection.name_taken) where the owner has another connection of
+    that name by now, and PermissionDenied; nothing is changed then.
+    """
+    authorise(actor, connection)
+    try:
+        change_state(
+            actor=actor,
+            connection=connection,
+            action="connection.restored",
+            values={"deleted_at": None},
+            deleted=True,
+        )
+    except IntegrityError as error:
+        raise Refused(
+            "connection.name_taken",
+            f"{connection.owner.get_username()} has another connection "
+            f'"{connection.name}" by now: rename that one, then restore this one.',
+            field="name",
+        ) from error
     return connection
 
 

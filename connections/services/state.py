@@ -34,16 +34,18 @@ def change_state(
     values: Mapping[str, Any],
     where: Q | None = None,
     note: Mapping[str, Any] | None = None,
+    deleted: bool = False,
 ) -> bool:
     """Set `values` on the row where `where` holds, and record what differs as `action`.
 
     Gives False, with nothing changed, where the row is deleted or `where` doesn't hold any more:
     somebody else was first. `connection` is refreshed either way. Nothing is recorded where
-    nothing differs. `note` is recorded beside the change.
+    nothing differs. `note` is recorded beside the change. `deleted` turns it round: the row has
+    to be a deleted one.
     """
     with transaction.atomic():
         rows = Connection.objects.select_for_update().filter(
-            where if where is not None else Q(), pk=connection.pk, deleted_at__isnull=True
+            where if where is not None else Q(), pk=connection.pk, deleted_at__isnull=not deleted
         )
         before = rows.values(*values).first()
         if before is None:

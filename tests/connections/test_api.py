@@ -5,11 +5,12 @@ from decimal import Decimal
 import pytest
 
 from connections.models import Connection
-from connections.services import testing
+from connections.services import lifecycle, testing
 from connections.services.testing import Findings
 from cts.choices import Role
 from cts.models import ActivityEntry
 from tests import factories
+from tests.connections.conftest import acting
 from tests.factories import api_of
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +235,59 @@ class TestActs:
         assert api_of(stranger).post(path_of(connection, act), body).status_code == 404
         connection.refresh_from_db()
         assert connection.state == "active"
+
+
+class TestRestoring:
+    @pytest.fixture
+    def deleted(self, owner):
+        connection = factories.ConnectionFactory(owner=owner, tested=True, name="Mine")
+        return lifecycle.delete(actor=acting(owner), connection=connection)
+
+    def test_comes_back_disabled_and_asking_twice_is_once(self, owner, deleted):
+        for _ in range(2):
+            answer = api_of(owner).post(path_of(deleted, "restore"))
+            assert (answer.status_code, answer.json()["state"]) == (200, "disabled")
+
+        assert api_of(owner).get(path_of(deleted)).status_code == 200
+        entry = ActivityEntry.objects.get(action="connection.restored")
+        assert (entry.actor, entry.source) == (owner, "api")
+
+    def test_a_taken_name_is_refused_at_the_field(self, owner, deleted):
+        factories.ConnectionFactory(owner=owner, name="Mine")
+
+        answer = api_of(owner).post(path_of(deleted, "restore"))
+
+        assert answer.status_code == 400
+        assert list(answer.json()["errors"]) == ["name"]
+        deleted.refresh_from_db()
+        assert deleted.deleted_at is not None
+
+    def test_neither_a_viewer_nor_a_stranger_restores(self, deleted):
+        viewer = factories.UserFactory(role=Role.VIEWER)
+        stranger = factories.UserFactory(role=Role.TRADER)
+
+        assert api_of(viewer).post(path_of(deleted, "restore")).status_code == 403
+        assert api_of(stranger).post(path_of(deleted, "restore")).status_code == 404
+        deleted.refresh_from_db()
+        assert deleted.deleted_at is not None
+
+    @pytest.mark.parametrize("act", ["enable", "disable", "test", "live-off"])
+    def test_no_other_act_finds_a_deleted_one(self, owner, deleted, act):
+        assert api_of(owner).post(path_of(deleted, act)).status_code == 404
+
+    def test_deleted_ones_are_listed_for_who_may_restore_them(self, owner, connection, deleted):
+        def listed(user, deleted):
+            answer = api_of(user).get(f"{LIST}?deleted={deleted}")
+            return [row["id"] for row in answer.json()["results"]]
+
+        assert listed(owner, "true") == [deleted.pk]
+        assert listed(owner, "false") == [connection.pk]
+        assert listed(factories.UserFactory(role=Role.OPERATOR), "true") == [deleted.pk]
+        for role in (Role.VIEWER, Role.TRADER):
+            assert listed(factories.UserFactory(role=role), "true") == []
+
+    def test_a_malformed_choice_is_refused(self, owner):
+        answer = api_of(owner).get(f"{LIST}?deleted=perhaps")
+
+        assert answer.status_code == 400
+        assert list(answer.json()["errors"]) == ["deleted"]

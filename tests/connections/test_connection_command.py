@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from connections.models import Connection
 from connections.practice import advance_practice, practice_connection
@@ -73,6 +74,19 @@ def test_list_shows_state_and_owner_and_no_credentials(owner: User) -> None:
     assert "the-key" not in output
 
 
+def test_a_deleted_one_is_listed_and_restored(owner: User) -> None:
+    assert manage("list", "--deleted") == "There are no deleted connections.\n"
+    connection = ConnectionFactory(owner=owner, name="Mine", enabled=True)
+    assert manage("delete", "Mine") == "Mine (binance sandbox): deleted.\n"
+    (listed,) = manage_json("list", "--deleted")
+    assert (listed["id"], listed["state"]) == (connection.pk, "deleted")
+    assert manage_json("list") == []
+    assert manage_json("restore", str(listed["id"]))["state"] == "disabled"
+    assert [row["id"] for row in manage_json("list")] == [connection.pk]
+    entry = ActivityEntry.objects.get(action="connection.restored")
+    assert (entry.source, entry.object_id) == ("command", str(connection.pk))
+
+
 def test_credentials_come_from_a_file(owner: User, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     file.write_text(json.dumps({"key": KEY, "secret": SECRET}), encoding="utf-8")
@@ -98,6 +112,8 @@ def test_a_malformed_file_is_not_repeated(owner: User, tmp_path: Path, content: 
         (("add", "X", "--exchange", "binance", "--owner", "nobody"), "no active trader"),
         (("add", "X", "--exchange", "binance", "--credentials-file", "/nix"), "Can't read /nix"),
         (("test", "nothing"), 'no connection "nothing"'),
+        (("restore", "Off"), 'no deleted connection "Off"'),
+        (("restore", "Gone"), "has another connection"),
         (("activate", "Off"), "enable it first"),
         (("live", "Off", "--indications", "move", "--confirm", "Off"), "add it to the dashboard"),
         (("live", "On", "--indications", "move"), "type the connection's name"),
@@ -111,6 +127,8 @@ def test_a_mistake_has_one_plain_line(
     monkeypatch.setenv("CTS_SECRET", SECRET)
     ConnectionFactory(owner=owner, name="Off", tested=True)
     ConnectionFactory(owner=owner, name="On", active=True)
+    ConnectionFactory(owner=owner, name="Gone", deleted_at=timezone.now())
+    ConnectionFactory(owner=owner, name="Gone")
     with pytest.raises(CommandError) as caught:
         manage(*arguments)
     assert words in str(caught.value)

@@ -11,7 +11,12 @@ from django.db import IntegrityError, close_old_connections, transaction
 
 from connections import open_positions
 from connections.models import Connection
-from connections.selectors import connection_named, connections_for
+from connections.selectors import (
+    connection_named,
+    connections_for,
+    deleted_connection_named,
+    deleted_connections_for,
+)
 from connections.services import creation, editing, lifecycle, live_trading, testing
 from cts.activity import first_broken_entry
 from cts.actors import Actor
@@ -158,6 +163,7 @@ ACTS: dict[str, Act] = {
     "deactivate": lambda a, c: lifecycle.deactivate(actor=a, connection=c),
     "disable": lambda a, c: lifecycle.disable(actor=a, connection=c),
     "delete": lambda a, c: lifecycle.delete(actor=a, connection=c),
+    "restore": lambda a, c: lifecycle.restore(actor=a, connection=c),
     "live on": lambda a, c: live_trading.switch_live_on(
         actor=a, connection=c, indication_types=["move"], confirmation=c.name
     ),
@@ -332,6 +338,82 @@ class TestLifeCycle:
             with pytest.raises(Refused) as caught:
                 ACTS[name](acting(owner), Connection.objects.get(pk=stale.pk))
             assert caught.value.code == "connection.deleted"
+
+
+class TestRestore:
+    @pytest.fixture
+    def deleted(self, owner: User) -> Connection:
+        """A connection that was live once, deleted by its owner."""
+        connection = ConnectionFactory(owner=owner, name="Mine", live=True)
+        return lifecycle.delete(actor=acting(owner), connection=connection)
+
+    def test_comes_back_disabled_with_credentials_and_history(
+        self, owner: User, deleted: Connection
+    ) -> None:
+        assert deleted.state == "deleted"
+        lifecycle.restore(actor=acting(owner), connection=deleted)
+        restored: Any = connections_for(owner).get()
+        assert (restored.pk, restored.state) == (deleted.pk, "disabled")
+        assert (restored.live_trading, restored.is_active) == (False, False)
+        assert restored.api_secret.reveal() == "the-secret-wxyz"
+        assert actions(deleted) == ["connection.deleted", "connection.restored"]
+        entry = ActivityEntry.objects.get(action="connection.restored")
+        assert entry.before["deleted_at"] is not None
+        assert entry.after == {"deleted_at": None}
+        assert (entry.actor, entry.source) == (owner, "web")
+        assert first_broken_entry() is None
+
+    def test_twice_is_once_and_an_existing_one_is_left_alone(
+        self, owner: User, deleted: Connection
+    ) -> None:
+        for _ in range(2):
+            lifecycle.restore(actor=acting(owner), connection=deleted)
+        assert actions(deleted) == ["connection.deleted", "connection.restored"]
+        active = ConnectionFactory(owner=owner, active=True)
+        lifecycle.restore(actor=acting(owner), connection=active)
+        active.refresh_from_db()
+        assert (active.state, actions(active)) == ("active", [])
+
+    def test_is_refused_where_the_owner_uses_the_name_again(
+        self, owner: User, deleted: Connection
+    ) -> None:
+        ConnectionFactory(name="Mine")
+        other = ConnectionFactory(owner=owner, name="Mine")
+        with pytest.raises(Refused, match="rename that one, then restore this one") as caught:
+            lifecycle.restore(actor=acting(owner), connection=deleted)
+        assert (caught.value.code, caught.value.field) == ("connection.name_taken", "name")
+        deleted.refresh_from_db()
+        assert (deleted.state, actions(deleted)) == ("deleted", ["connection.deleted"])
+        editing.edit_connection(actor=acting(owner), connection=other, name="Newer")
+        lifecycle.restore(actor=acting(owner), connection=deleted)
+        assert deleted.state == "disabled"
+
+    @pytest.mark.parametrize("role", [Role.OPERATOR, Role.ADMIN])
+    def test_an_operator_and_an_admin_may(self, deleted: Connection, role: Role) -> None:
+        lifecycle.restore(actor=acting(UserFactory(role=role)), connection=deleted)
+        assert deleted.deleted_at is None
+
+    @pytest.mark.parametrize("role", [Role.TRADER, Role.VIEWER])
+    def test_neither_a_colleague_nor_a_viewer_may(self, deleted: Connection, role: Role) -> None:
+        user = UserFactory(role=role)
+        with pytest.raises(PermissionDenied):
+            lifecycle.restore(actor=acting(user), connection=deleted)
+        deleted.refresh_from_db()
+        assert deleted.deleted_at is not None
+        assert not deleted_connections_for(user).exists()
+
+    def test_is_found_by_name_or_number_among_the_deleted(
+        self, owner: User, deleted: Connection
+    ) -> None:
+        existing = ConnectionFactory(owner=owner, name="Mine")
+        assert list(deleted_connections_for(owner)) == [deleted]
+        assert deleted_connection_named("Mine") == deleted
+        assert deleted_connection_named(str(deleted.pk)) == deleted
+        with pytest.raises(Refused, match="no deleted connection"):
+            deleted_connection_named(str(existing.pk))
+        lifecycle.delete(actor=acting(owner), connection=existing)
+        with pytest.raises(Refused, match="give its number instead"):
+            deleted_connection_named("Mine")
 
 
 class TestEdit:

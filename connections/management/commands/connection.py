@@ -1,4 +1,4 @@
-"""`manage.py connection`: add, list, test, enable, activate, live, remove, disable, delete."""
+"""`manage.py connection`: one verb per change of a connection, from add to delete and restore."""
 
 import json
 from argparse import ArgumentParser
@@ -12,7 +12,12 @@ from connections.gateway.catalogue import require_offered
 from connections.management.credential_input import read_secrets
 from connections.models import Connection, ConnectionTest
 from connections.open_positions import open_positions
-from connections.selectors import connection_named
+from connections.selectors import (
+    connection_named,
+    deleted_connection_named,
+    deleted_connections,
+    existing_connections,
+)
 from connections.services import creation, lifecycle, live_trading, testing
 from cts.actors import Actor
 from cts.choices import Role
@@ -44,7 +49,8 @@ class Command(BaseCommand):
             "--position-mode", choices=PositionMode.values, default=PositionMode.ONE_WAY
         )
         add.add_argument("--credentials-file", help="JSON: key, secret and perhaps passphrase")
-        _verb(verbs, "list", "show all connections")
+        listing = _verb(verbs, "list", "show all connections")
+        listing.add_argument("--deleted", action="store_true", help="show the deleted ones")
         for verb, text in (
             ("test", "run the connection test"),
             ("enable", "test, and make ready to trade"),
@@ -52,6 +58,7 @@ class Command(BaseCommand):
             ("remove", "remove from the dashboard: live trading goes off"),
             ("disable", "put out of use: live trading goes off"),
             ("delete", "delete softly, where no position is open"),
+            ("restore", "bring a deleted one back, disabled"),
         ):
             _verb(verbs, verb, text, named=True)
         live = _verb(verbs, "live", "switch live trading on, or off with --off", named=True)
@@ -71,11 +78,12 @@ class Command(BaseCommand):
         verb = options["verb"]
         try:
             if verb == "list":
-                self._list(as_json=options["json"])
+                self._list(deleted=options["deleted"], as_json=options["json"])
             elif verb == "add":
                 self._show(self._add(options), options)
             else:
-                self._act(verb, connection_named(options["name"]), options)
+                find = deleted_connection_named if verb == "restore" else connection_named
+                self._act(verb, find(options["name"]), options)
         except Refused as refused:
             raise CommandError(refused.message) from refused
         except ImproperlyConfigured as error:
@@ -115,6 +123,7 @@ class Command(BaseCommand):
                 "remove": lifecycle.deactivate,
                 "disable": lifecycle.disable,
                 "delete": lifecycle.delete,
+                "restore": lifecycle.restore,
             }
             services[verb](actor=actor, connection=connection)
         self._show(connection, options)
@@ -134,13 +143,15 @@ class Command(BaseCommand):
             confirmation=options["confirm"],
         )
 
-    def _list(self, *, as_json: bool) -> None:
-        connections = Connection.objects.filter(deleted_at__isnull=True).select_related("owner")
+    def _list(self, *, deleted: bool, as_json: bool) -> None:
+        connections = deleted_connections() if deleted else existing_connections()
         rows = [_facts(connection) for connection in connections]
         if as_json:
             self.stdout.write(json.dumps(rows))
             return
-        if not rows:
+        if not rows and deleted:
+            self.stdout.write("There are no deleted connections.")
+        elif not rows:
             self.stdout.write("There are no connections. Add one with: manage.py connection add")
         for row in rows:
             self.stdout.write(
