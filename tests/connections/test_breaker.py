@@ -19,20 +19,23 @@ from connections.gateway.breaker import (
     Breaker,
     BreakerStatus,
     breaker_state,
+    connection_scope,
     venue_scope,
 )
+from connections.gateway.factory import forget_all, gateway_for, gateway_for_test
 from connections.gateway.gateway import Gateway
 from connections.gateway.markets import forget_markets
+from connections.gateway.retrying import ask_again
 from connections.gateway.types import OrderTicket
 from connections.gateway.venue import AccountModes, Keys, Venue
 from connections.models import Connection
 from cts.fields import Sealed
 from tests.connections.scripted_exchange import ScriptedExchange, scripted_exchange
 from tests.connections.test_gateway_errors import EXCHANGE_INFO, ORDER, SYMBOL, answer
+from tests.factories import ConnectionFactory
 
 VENUE = Venue("binance", Environment.SANDBOX, MarketType.USDT_PERPETUAL)
 CONNECTION = Connection(pk=41)
-# The cache's own clock, which ends the minute of counting, is not the one that tests move.
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DOWN = errors.Unavailable("down")
 
@@ -72,7 +75,7 @@ def no_cache(settings: LazySettings, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(shared_cache, "_silent_until", 0.0)
 
 
-def new_gateway(*, attempts: int = 1, always_asks: bool = False) -> Gateway:
+def new_gateway(*, always_asks: bool = False) -> Gateway:
     keys = Keys(Sealed.seal("key"), Sealed.seal("secret"), Sealed.seal(""))
     return Gateway(
         VENUE,
@@ -80,7 +83,7 @@ def new_gateway(*, attempts: int = 1, always_asks: bool = False) -> Gateway:
         modes=AccountModes("cross", "one-way", 1),
         connection_id=CONNECTION.pk,
         always_asks=always_asks,
-        attempts=attempts,
+        attempts=1,
         timeout_s=2,
     )
 
@@ -123,14 +126,16 @@ class TestOpening:
             assert breaker_state(one).status == BreakerStatus.OPEN
             assert breaker_state(one).until == START + timedelta(seconds=5)
 
-    def test_a_refusal_is_not_tried_again(
-        self, scripted: ScriptedExchange, gateway: Gateway
-    ) -> None:
-        fail(gateway)
-        patient = new_gateway(attempts=3)
+    def test_a_refusal_is_not_tried_again(self) -> None:
+        asked = []
+
+        def refused() -> None:
+            asked.append(1)
+            raise errors.BreakerOpen("left alone")
+
         with pytest.raises(errors.BreakerOpen):
-            patient.balance()
-        assert breaker_state(VENUE).until == START + timedelta(seconds=5)
+            ask_again(refused, attempts=3)
+        assert len(asked) == 1
 
     def test_an_answer_between_failures_starts_the_count_again(
         self, scripted: ScriptedExchange, gateway: Gateway
@@ -292,6 +297,36 @@ class TestPriority:
     ) -> None:
         fail(gateway)
         fail(new_gateway(always_asks=True), 1)
+
+
+@pytest.mark.django_db
+class TestGatewaysOfConnections:
+    @pytest.fixture
+    def gateways(self, scripted: ScriptedExchange) -> Iterator[tuple[Connection, Gateway, Gateway]]:
+        """A connection whose breaker is open, its own gateway and the one that tests it."""
+        connection = ConnectionFactory()
+        let_fail(Breaker("Binance", (connection_scope(connection.pk),)))
+        tester = gateway_for_test(connection)
+        yield connection, gateway_for(connection), tester
+        tester.close()
+        forget_all()
+
+    def test_are_held_up_by_the_breaker_of_theirs(
+        self, gateways: tuple[Connection, Gateway, Gateway]
+    ) -> None:
+        connection, gateway, _ = gateways
+        with pytest.raises(errors.BreakerOpen):
+            gateway.balance()
+        assert breaker_state(connection).status == BreakerStatus.OPEN
+
+    def test_a_test_asks_the_exchange_all_the_same(
+        self, gateways: tuple[Connection, Gateway, Gateway]
+    ) -> None:
+        connection, _, tester = gateways
+        let_fail(Breaker.of(Venue(*connection.venue)))
+        with pytest.raises(errors.Unavailable) as caught:
+            tester.balance()
+        assert type(caught.value) is errors.Unavailable
 
 
 class TestSharing:
