@@ -89,7 +89,7 @@ def with_room_for_spot_exit(request: SizingInput, *, stop_loss_pct: Decimal) -> 
     rounding to the lot. On perpetuals orders that only reduce are exempt.
     """
     kept = 1 - (stop_loss_pct + SPOT_LIMIT_BEYOND_PCT + SPOT_RESERVE_PCT) / HUNDRED
-    least = max(request.min_notional, request.min_quantity * request.price)
+    least = max(request.min_notional, max(request.min_quantity, request.lot) * request.price)
     room = least / max(kept, Decimal("0.1")) + request.lot * request.price
     return replace(request, min_notional=room)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -18,6 +19,11 @@ from redis import Redis
 
 from cts.environment import BASE_DIR
 from cts.valkey import valkey_answers, valkey_command
+
+# In CI the same examples each time: a run that fails says something of the change. Elsewhere random.
+hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 LAUNCHER = BASE_DIR / "cts" / "supervisor" / "launch.py"
 MARK = "cts-test:database-of-the-tests"
