@@ -20,7 +20,7 @@ from redis import Redis
 from cts.environment import BASE_DIR
 from cts.valkey import valkey_answers, valkey_command
 
-# In CI the same examples each time: a run that fails says something of the change. Elsewhere random.
+# In CI the same examples each time: a failure says something of the change. Elsewhere random ones.
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
