@@ -102,7 +102,7 @@ class Gateway:
 
     def markets(self) -> dict[str, MarketSpec]:
         """Give the USDT markets by symbol; loaded once an hour per venue and process."""
-        return self._markets().specs
+        return self._markets(priority=True).specs
 
     def tickers(self, symbols: Sequence[str]) -> dict[str, Ticker]:
         """Give the newest prices of those `symbols` that have been traded."""
@@ -120,16 +120,17 @@ class Gateway:
     def quotes(self, symbols: Sequence[str]) -> dict[str, Ticker]:
         """Give last, bid and ask only: cheap enough to ask for every second.
 
+        Exits are decided by them, so they pass an open breaker.
         Where the exchange has no such short answer, its full tickers.
         """
         has = self._client.has
         if not (has.get("fetchLastPrices") and has.get("fetchBidsAsks")):
             return self.tickers(symbols)
-        self._markets()
+        self._markets(priority=True)
         at = timezone.now()
         wanted = list(symbols)
-        last = self._calls.read(lambda: self._client.fetch_last_prices(wanted))
-        best = self._calls.read(lambda: self._client.fetch_bids_asks(wanted))
+        last = self._calls.read(lambda: self._client.fetch_last_prices(wanted), priority=True)
+        best = self._calls.read(lambda: self._client.fetch_bids_asks(wanted), priority=True)
         found = (
             reports.ticker({"symbol": symbol, "last": raw.get("price")}, best.get(symbol), at)
             for symbol, raw in last.items()

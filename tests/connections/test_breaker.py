@@ -278,10 +278,15 @@ class TestPriority:
     ) -> None:
         fail(gateway)
         forget_markets()
-        with pytest.raises(errors.BreakerOpen):
-            gateway.markets()
         with pytest.raises(errors.Ambiguous):
             gateway.cancel(SYMBOL, "corder1", "market")
+
+    def test_markets_that_a_start_needs_are_loaded_through_an_open_breaker(
+        self, gateway: Gateway
+    ) -> None:
+        fail(gateway)
+        forget_markets()
+        assert SYMBOL in gateway.markets()
 
     def test_an_exit_that_is_answered_closes_the_breaker(
         self, scripted: ScriptedExchange, gateway: Gateway
