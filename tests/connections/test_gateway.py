@@ -201,7 +201,7 @@ class TestOrders:
         with pytest.raises(InvalidOrder, match="steps of"):
             gateway.submit(ticket(gateway, "coff", quantity=lot * Decimal("10.5")))
         with pytest.raises(InvalidOrder, match="no market"):
-            gateway.cancel("XXX/USDT", "coff", "market")
+            gateway.cancel("NOPE/USDT", "coff", "market")
         with pytest.raises(NotFound):
             gateway.order(symbol_of(gateway), "coff", "market")
 
